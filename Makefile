@@ -1,0 +1,29 @@
+# make demo   record, review, build and look: the whole path in about a minute
+# make test   lint and every test that CI runs
+.PHONY: demo test test-long lint bench
+.DEFAULT_GOAL := demo
+
+BIN := .venv/bin
+
+demo:
+	@scripts/setup.sh sim
+	@$(BIN)/teleloom demo --out demo-out
+
+test: lint
+	@scripts/monado.sh
+	@$(BIN)/python -m pytest -m "not long"
+
+test-long: lint
+	@scripts/monado.sh
+	@$(BIN)/python -m pytest -m long
+
+lint:
+	@scripts/setup.sh dev
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+bench:
+	@scripts/setup.sh dev
+	@$(BIN)/teleloom bench

@@ -1,0 +1,1 @@
+"""From an operator's hand to a safe robot command."""
