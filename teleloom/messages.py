@@ -142,7 +142,7 @@ AnyMessage = XrFrame | RobotState | JointCommand | CameraFrame | ControlTick | P
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024
 
 _encoder = msgspec.msgpack.Encoder()
-_decoder = msgspec.msgpack.Decoder(AnyMessage)
+_decoder: msgspec.msgpack.Decoder[AnyMessage] = msgspec.msgpack.Decoder(AnyMessage)
 
 
 class BadMessageError(ValueError):

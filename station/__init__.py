@@ -1,0 +1,1 @@
+"""The top floor: the whole station at work, and the command line."""

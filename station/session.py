@@ -1,0 +1,104 @@
+"""What the operator's buttons mean for the recording: start, keep, discard."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from teleloom.episode.meta import EpisodeMeta, Outcome
+from teleloom.messages import AnyMessage, Event
+
+START_OR_KEEP = "primary"
+DISCARD = "secondary"
+
+
+class EpisodeSink(Protocol):
+    """Where streams become episodes: a recorder in this process, or the link to one in another."""
+
+    def start(self, meta: EpisodeMeta) -> None:
+        """Begin an episode."""
+        ...
+
+    def take(self, stream: str, message: AnyMessage) -> None:
+        """One message of a stream. Outside an episode it is ignored."""
+        ...
+
+    def keep(self, outcome: Outcome, success_check: bool | None) -> None:
+        """End the episode and keep it."""
+        ...
+
+    def discard(self, reason: str) -> None:
+        """End the episode and put it aside."""
+        ...
+
+
+@dataclass
+class SessionCounts:
+    """How many episodes this session started, kept and discarded."""
+
+    started: int = 0
+    kept: int = 0
+    discarded: int = 0
+
+
+class Session:
+    """One sitting of an operator: hand it every message of the station; it starts and ends episodes by the buttons.
+
+    The first press of the primary button starts an episode and the next one keeps it; the secondary button discards
+    it. Every message reaches the sink, so an episode holds its own opening and closing press. What the buttons ask for
+    is done when `settle` is called, between two control ticks.
+    """
+
+    def __init__(
+        self,
+        sink: EpisodeSink,
+        describe: Callable[[], EpisodeMeta],
+        judge: Callable[[], bool | None] = lambda: None,
+    ) -> None:
+        """describe: the metadata of the episode that begins now. judge: whether the task is done, None if unknown."""
+        self._sink = sink
+        self._describe = describe
+        self._judge = judge
+        self._press: tuple[str, Event] | None = None
+        self.recording: str | None = None
+        self.counts = SessionCounts()
+
+    def take(self, stream: str, message: AnyMessage) -> None:
+        """Pass one message on, noting a button press."""
+        if isinstance(message, Event) and message.kind == "button":
+            self._press = stream, message
+        self._sink.take(stream, message)
+
+    def settle(self) -> None:
+        """Do what the last button press asked for, if there was one."""
+        if self._press is None:
+            return
+        stream, press = self._press
+        self._press = None
+        if press.reason == START_OR_KEEP and self.recording is None:
+            self.start()
+            self._sink.take(stream, press)
+        elif press.reason == START_OR_KEEP:
+            self.keep()
+        elif press.reason == DISCARD and self.recording is not None:
+            self.discard("the operator discarded it")
+
+    def start(self) -> None:
+        """Begin an episode."""
+        meta = self._describe()
+        self._sink.start(meta)
+        self.recording = meta.episode_id
+        self.counts.started += 1
+
+    def keep(self) -> None:
+        """End the running episode and keep it: a success as the operator saw it, checked against the task's own."""
+        self.recording = None
+        self.counts.kept += 1
+        self._sink.keep("success", self._judge())
+
+    def discard(self, reason: str) -> None:
+        """End the running episode and put it aside."""
+        self.recording = None
+        self.counts.discarded += 1
+        self._sink.discard(reason)
