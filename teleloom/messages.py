@@ -163,5 +163,5 @@ def decode(data: bytes | memoryview) -> AnyMessage:
         raise BadMessageError(f"message of {len(data)} bytes; at most {MAX_MESSAGE_BYTES} are accepted")
     try:
         return _decoder.decode(data)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise BadMessageError(f"not a station message: {error}") from None

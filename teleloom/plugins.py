@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from importlib.metadata import EntryPoint, EntryPoints, entry_points
+from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Literal, get_args
 
 from teleloom.extras import MissingExtraError
@@ -24,7 +24,7 @@ class PluginError(RuntimeError):
 
 def names(group: Group) -> list[str]:
     """The names offered in `group`, sorted; nothing is imported, so a broken plug-in cannot hide the others."""
-    return sorted({point.name for point in _points(group)})
+    return sorted({point.name for point in entry_points(group=group)})
 
 
 def load(group: Group, name: str) -> Any:
@@ -33,16 +33,12 @@ def load(group: Group, name: str) -> Any:
     Raises PluginError when there is no such name (the valid ones are listed), when packages offer different objects
     under it, or when importing it fails, be it for a missing extra, whose remedy the message then ends with.
     """
-    offered = {point.value: point for point in _points(group) if point.name == name}
+    offered = {point.value: point for point in entry_points(group=group) if point.name == name}
     if not offered:
         raise PluginError(f"no '{name}' in {group}; there is: {', '.join(names(group)) or '(nothing)'}")
     if len(offered) > 1:
         raise PluginError(f"'{name}' in {group} is offered by {' and '.join(sorted(offered))}; uninstall all but one")
     return _import(group, next(iter(offered.values())))
-
-
-def _points(group: Group) -> EntryPoints:
-    return entry_points(group=group)
 
 
 def _import(group: Group, point: EntryPoint) -> Any:

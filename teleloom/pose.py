@@ -8,20 +8,22 @@ numpy turns into such an array and never change their arguments.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 Array = NDArray[np.float64]
+Numbers = Sequence[float] | Array
 
 IDENTITY: Array = np.array([0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0])
 IDENTITY.setflags(write=False)
 
 
-def quat_multiply(a: ArrayLike, b: ArrayLike) -> Array:
+def quat_multiply(a: Numbers, b: Numbers) -> Array:
     """Rotation `a` after rotation `b`."""
-    ax, ay, az, aw = a  # type: ignore[misc]
-    bx, by, bz, bw = b  # type: ignore[misc]
+    ax, ay, az, aw = a
+    bx, by, bz, bw = b
     return np.array(
         [
             aw * bx + ax * bw + ay * bz - az * by,
@@ -32,13 +34,13 @@ def quat_multiply(a: ArrayLike, b: ArrayLike) -> Array:
     )
 
 
-def quat_conjugate(q: ArrayLike) -> Array:
+def quat_conjugate(q: Numbers) -> Array:
     """The inverse rotation of a unit quaternion."""
-    x, y, z, w = q  # type: ignore[misc]
+    x, y, z, w = q
     return np.array([-x, -y, -z, w])
 
 
-def quat_normalize(q: ArrayLike) -> Array:
+def quat_normalize(q: Numbers) -> Array:
     """`q` scaled to length 1. Raises ValueError when its length is zero or not finite."""
     array = np.asarray(q, dtype=np.float64)
     length = math.sqrt(float(array @ array))
@@ -47,10 +49,10 @@ def quat_normalize(q: ArrayLike) -> Array:
     return array / length
 
 
-def quat_rotate(q: ArrayLike, v: ArrayLike) -> Array:
+def quat_rotate(q: Numbers, v: Numbers) -> Array:
     """Vector `v` (3,) rotated by the unit quaternion `q`."""
-    x, y, z, w = q  # type: ignore[misc]
-    vx, vy, vz = v  # type: ignore[misc]
+    x, y, z, w = q
+    vx, vy, vz = v
     tx, ty, tz = 2.0 * (y * vz - z * vy), 2.0 * (z * vx - x * vz), 2.0 * (x * vy - y * vx)
     return np.array(
         [
@@ -61,17 +63,17 @@ def quat_rotate(q: ArrayLike, v: ArrayLike) -> Array:
     )
 
 
-def quat_from_rotvec(rotvec: ArrayLike) -> Array:
+def quat_from_rotvec(rotvec: Numbers) -> Array:
     """Unit quaternion of a rotation vector (3,), rad."""
-    rx, ry, rz = rotvec  # type: ignore[misc]
+    rx, ry, rz = rotvec
     angle = math.sqrt(rx * rx + ry * ry + rz * rz)
     scale = 0.5 - angle * angle / 48.0 if angle < 1e-6 else math.sin(angle / 2.0) / angle
     return np.array([rx * scale, ry * scale, rz * scale, math.cos(angle / 2.0)])
 
 
-def rotvec_from_quat(q: ArrayLike) -> Array:
+def rotvec_from_quat(q: Numbers) -> Array:
     """Rotation vector (3,) of a unit quaternion, the short way round: at most π long."""
-    x, y, z, w = q  # type: ignore[misc]
+    x, y, z, w = q
     if w < 0.0:
         x, y, z, w = -x, -y, -z, -w
     sine = math.sqrt(x * x + y * y + z * z)
@@ -79,7 +81,7 @@ def rotvec_from_quat(q: ArrayLike) -> Array:
     return np.array([x * scale, y * scale, z * scale])
 
 
-def matrix_from_quat(q: ArrayLike) -> Array:
+def matrix_from_quat(q: Numbers) -> Array:
     """Rotation matrix (3, 3) of a unit quaternion."""
     return np.stack([quat_rotate(q, axis) for axis in np.eye(3)], axis=1)
 
@@ -103,36 +105,36 @@ def quat_from_matrix(matrix: ArrayLike) -> Array:
     return -q if q[3] < 0.0 else q
 
 
-def make(position: ArrayLike, quat: ArrayLike) -> Array:
+def make(position: Numbers, quat: Numbers) -> Array:
     """The pose (7,) with this position (3,) and unit quaternion (4,)."""
     return np.concatenate([np.asarray(position, dtype=np.float64), np.asarray(quat, dtype=np.float64)])
 
 
-def compose(a: ArrayLike, b: ArrayLike) -> Array:
+def compose(a: Numbers, b: Numbers) -> Array:
     """`T_x_z` from `T_x_y` and `T_y_z`."""
     a, b = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
     return make(a[:3] + quat_rotate(a[3:], b[:3]), quat_multiply(a[3:], b[3:]))
 
 
-def inverse(pose: ArrayLike) -> Array:
+def inverse(pose: Numbers) -> Array:
     """`T_b_a` from `T_a_b`."""
     pose = np.asarray(pose, dtype=np.float64)
     conjugate = quat_conjugate(pose[3:])
     return make(-quat_rotate(conjugate, pose[:3]), conjugate)
 
 
-def rotation_between(a: ArrayLike, b: ArrayLike) -> Array:
+def rotation_between(a: Numbers, b: Numbers) -> Array:
     """Rotation vector (3,), in the outer frame, that turns orientation `a` (4,) into `b` (4,)."""
     return rotvec_from_quat(quat_multiply(b, quat_conjugate(a)))
 
 
-def distance(a: ArrayLike, b: ArrayLike) -> tuple[float, float]:
+def distance(a: Numbers, b: Numbers) -> tuple[float, float]:
     """How far two poses lie apart: metres, and rad of the rotation between them."""
     a, b = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
     return float(np.linalg.norm(b[:3] - a[:3])), float(np.linalg.norm(rotation_between(a[3:], b[3:])))
 
 
-def interpolate(a: ArrayLike, b: ArrayLike, fraction: float) -> Array:
+def interpolate(a: Numbers, b: Numbers, fraction: float) -> Array:
     """The pose `fraction` of the way from `a` to `b`: straight in position, about one axis in rotation."""
     a, b = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
     turn = quat_from_rotvec(fraction * rotation_between(a[3:], b[3:]))

@@ -1,0 +1,69 @@
+"""The ledger of a build: every input is emitted or rejected with a reason, and the counts balance."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import asdict, dataclass
+from operator import attrgetter
+from typing import Any
+
+
+class LedgerImbalanceError(RuntimeError):
+    """Inputs that were neither emitted nor rejected, or more than once: a fault of the builder, never of the data."""
+
+
+@dataclass(frozen=True)
+class Emitted:
+    """An episode that is in the dataset."""
+
+    episode_id: str
+    split: str
+    shard: str
+    steps: int
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """An episode that is not. reason: a short fixed name to count by; detail: what was wrong and what would help."""
+
+    episode_id: str
+    reason: str
+    detail: str
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """inputs: every episode that was looked at, by id (by file name where the id could not be read)."""
+
+    inputs: tuple[str, ...]
+    emitted: tuple[Emitted, ...]
+    rejected: tuple[Rejected, ...]
+
+    def check(self) -> None:
+        """Raise LedgerImbalanceError unless inputs = emitted + rejected, each episode once."""
+        outcomes = Counter(entry.episode_id for entry in self.emitted)
+        outcomes.update(entry.episode_id for entry in self.rejected)
+        inputs = Counter(self.inputs)
+        if outcomes != inputs:
+            odd = sorted((inputs - outcomes) + (outcomes - inputs))
+            raise LedgerImbalanceError(
+                f"{len(self.inputs)} inputs, but {len(self.emitted)} emitted and {len(self.rejected)} rejected; "
+                f"unaccounted: {', '.join(odd)}"
+            )
+
+    def to_json(self) -> dict[str, Any]:
+        """The content of `ledger.json`. Raises LedgerImbalanceError rather than write one that does not balance."""
+        self.check()
+        reasons = Counter(entry.reason for entry in self.rejected)
+        return {
+            "counts": {
+                "inputs": len(self.inputs),
+                "emitted": len(self.emitted),
+                "rejected": len(self.rejected),
+                "steps": sum(entry.steps for entry in self.emitted),
+                "rejected_by_reason": dict(sorted(reasons.items())),
+            },
+            "inputs": sorted(self.inputs),
+            "emitted": [asdict(entry) for entry in sorted(self.emitted, key=attrgetter("episode_id"))],
+            "rejected": [asdict(entry) for entry in sorted(self.rejected, key=attrgetter("episode_id"))],
+        }

@@ -1,0 +1,79 @@
+"""Reading a dataset back with TensorFlow Datasets, as a training pipeline does."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+
+from dataset_builder.dataset import Dataset
+from dataset_builder.features import Image, flatten, from_json
+from dataset_builder.records import Decoded, decode_example
+from dataset_builder.tfrecord import read_records
+from dataset_builder.verify import Report
+from teleloom.extras import require
+
+
+def verify_with_tfds(report: Report) -> None:
+    """Load the dataset of `report` with `tfds.builder_from_directory` and add what differs to its faults.
+
+    With TensorFlow installed every record is read, images undecoded, and compared with what our own reader gives;
+    without it, features and splits alone. Raises MissingExtraError without tensorflow_datasets.
+    """
+    tfds = require("tensorflow_datasets", "rlds")
+    dataset = Dataset.open(report.path)
+    builder = tfds.builder_from_directory(str(report.path))
+    lengths: Counter[str] = Counter()
+    for split, _, length in dataset.shards():
+        lengths[split] += length
+    seen = {split: info.num_examples for split, info in builder.info.splits.items()}
+    if seen != lengths:
+        report.faults.append(f"tfds sees the splits {seen}, not {dict(lengths)}")
+    json_format = require("google.protobuf.json_format", "rlds")
+    if dict(flatten(from_json(json_format.MessageToDict(builder.info.features.to_proto())))) != dataset.leaves:
+        report.faults.append("tfds does not understand features.json as it was written")
+    if find_spec("tensorflow") is None:
+        report.notes.append("records not read with tfds; run: pip install 'teleloom[tf]'")
+        return
+    for split in lengths:
+        report.faults += [f"tfds, {split}: {fault}" for fault in _record_faults(tfds, builder, dataset, split)]
+        report.read_by_tfds += lengths[split]
+
+
+def _record_faults(tfds: Any, builder: Any, dataset: Dataset, split: str) -> Iterator[str]:
+    images = [key.split("/")[-1] for key, leaf in dataset.leaves.items() if isinstance(leaf, Image)]
+    undecoded = {"steps": {"observation": {key: tfds.decode.SkipDecoding() for key in images}}}
+    loaded = {}
+    for episode in builder.as_dataset(split=split, decoders=undecoded):
+        flat = dict(_flatten({**episode, "steps": next(iter(episode["steps"].batch(2**31)))}))
+        loaded[_id(flat)] = flat
+    for _, name, _ in (shard for shard in dataset.shards() if shard[0] == split):
+        for data in read_records(dataset.path / name):
+            ours = decode_example(data)
+            theirs = loaded.pop(_id(ours), None)
+            if theirs is None:
+                yield f"{_id(ours)} is not there"
+            else:
+                yield from (f"{_id(ours)}: {key} differs" for key in ours if not _same(ours[key], theirs.get(key)))
+    yield from (f"{episode} is there but in none of our records" for episode in loaded)
+
+
+def _flatten(tree: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for name, node in tree.items():
+        if isinstance(node, dict):
+            yield from _flatten(node, f"{prefix}{name}/")
+        else:
+            yield f"{prefix}{name}", np.atleast_1d(node.numpy())
+
+
+def _id(record: Any) -> str:
+    return bytes(record["episode_metadata/episode_id"][0]).decode()
+
+
+def _same(ours: Decoded, theirs: Any) -> bool:
+    if theirs is None:
+        return False
+    return list(ours) == list(theirs) if isinstance(ours, list) else np.array_equal(ours, np.ravel(theirs))

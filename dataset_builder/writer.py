@@ -1,0 +1,91 @@
+"""Writing one shard, the unit of work: the same trajectories give the same bytes, wherever and whenever it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from dataset_builder.candidates import UnfitEpisodeError
+from dataset_builder.example import example_features
+from dataset_builder.jpeg import BadImageError, check_jpeg
+from dataset_builder.records import encode_example
+from dataset_builder.tfrecord import write_record
+from dataset_builder.tokeniser import ActionTokeniser
+from dataset_builder.trajectory import Trajectory
+from teleloom.episode.reader import EpisodeReader
+from teleloom.files import atomic_writer
+
+
+@dataclass(frozen=True)
+class Shard:
+    """A shard to write: its file name, its split and its trajectories in the order of their records."""
+
+    name: str
+    split: str
+    trajectories: tuple[Trajectory, ...]
+
+
+class BrokenEpisodeError(UnfitEpisodeError):
+    """An episode whose images turned out to be broken while its shard was written."""
+
+    def __init__(self, episode_id: str, reason: str, detail: str) -> None:
+        super().__init__(reason, detail)
+        self.episode_id = episode_id
+
+
+def plan_shards(
+    name: str, split: str, trajectories: Sequence[Trajectory], max_bytes: int, max_episodes: int
+) -> list[Shard]:
+    """Part `trajectories`, in their order, into shards whose source files weigh at most `max_bytes` together.
+
+    An episode that is larger than that gets a shard to itself.
+    """
+    parts: list[list[Trajectory]] = []
+    size = 0
+    for trajectory in trajectories:
+        file_bytes = trajectory.candidate.file_bytes
+        if not parts or len(parts[-1]) == max_episodes or size + file_bytes > max_bytes:
+            parts.append([])
+            size = 0
+        parts[-1].append(trajectory)
+        size += file_bytes
+    return [
+        Shard(f"{name}-{split}.tfrecord-{i:05d}-of-{len(parts):05d}", split, tuple(part))
+        for i, part in enumerate(parts)
+    ]
+
+
+def write_shard(folder: Path, shard: Shard, tokeniser: ActionTokeniser) -> int:
+    """Write `folder/shard.name`, whole or not at all. Returns the bytes of its records, without their framing.
+
+    Raises BrokenEpisodeError naming the first episode whose images cannot be used.
+    """
+    num_bytes = 0
+    with atomic_writer(folder / shard.name) as temporary, temporary.open("wb") as file:
+        for trajectory in shard.trajectories:
+            images = read_images(trajectory)
+            tokens = tokeniser.encode(trajectory.action)
+            record = encode_example(example_features(trajectory, images, tokens))
+            write_record(file, record)
+            num_bytes += len(record)
+    return num_bytes
+
+
+def read_images(trajectory: Trajectory) -> dict[str, list[bytes]]:
+    """The JPEGs of a trajectory by image key, byte for byte as recorded, each one checked.
+
+    Raises BrokenEpisodeError for one that is not a JPEG of the declared size.
+    """
+    images: dict[str, list[bytes]] = {}
+    with EpisodeReader(trajectory.candidate.path) as reader:
+        for key, height, width in trajectory.layout.images:
+            camera = trajectory.cameras[key]
+            images[key] = list(reader.frames(camera, trajectory.frames[key]))
+            for step, data in enumerate(images[key]):
+                try:
+                    check_jpeg(data, height, width)
+                except BadImageError as error:
+                    detail = f"camera '{camera}', step {step}: {error}"
+                    raise BrokenEpisodeError(trajectory.candidate.episode_id, "broken-image", detail) from None
+    return images

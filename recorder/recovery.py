@@ -1,0 +1,132 @@
+"""What a crash, a kill or a full disk left behind becomes an episode file, or is set aside with a reason."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from recorder.errors import EmptyJournalError, RecorderError
+from recorder.finalise import finalise
+from recorder.journal import JOURNAL_FOLDER, SUFFIX, lock
+from teleloom.episode.layout import episode_path
+from teleloom.episode.reader import BadEpisodeError, EpisodeReader
+from teleloom.files import write_json
+
+DISCARDED_FOLDER = "discarded"
+State = Literal["finalised", "already finalised", "discarded", "in use", "failed"]
+
+
+@dataclass(frozen=True)
+class Recovered:
+    """What became of one journal. rows: samples and events in the episode; cut_bytes: what was cut off at the end."""
+
+    journal: Path
+    state: State
+    episode: Path | None = None
+    rows: int = 0
+    cut_bytes: int = 0
+    message: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values for the command's `--json`."""
+        return {
+            "journal": str(self.journal),
+            "state": self.state,
+            "episode": str(self.episode) if self.episode else None,
+            "rows": self.rows,
+            "cut_bytes": self.cut_bytes,
+            "message": self.message,
+        }
+
+
+def recover(root: Path, quality: bool = False) -> list[Recovered]:
+    """Finalise every journal under `root` that no recorder is using, oldest first.
+
+    A journal is removed only when its episode is on the disk and sound; one with nothing usable goes to `discarded/`.
+    Safe to run twice, and while a recorder is at work.
+    """
+    _remove_unborn(root / JOURNAL_FOLDER)
+    journals = sorted((root / JOURNAL_FOLDER).glob(f"*{SUFFIX}"))
+    return [item for journal in journals if (item := _recover_one(journal, root, quality)) is not None]
+
+
+def set_aside(path: Path, root: Path, reason: str) -> Path:
+    """Move a file to `discarded/` under `root`, with a JSON file beside it that says why; returns where it is now."""
+    folder = root / DISCARDED_FOLDER
+    folder.mkdir(parents=True, exist_ok=True)
+    target = folder / path.name
+    attempt = 1
+    while target.exists():
+        attempt += 1
+        target = folder / f"{path.stem}.{attempt}{path.suffix}"
+    write_json(target.with_name(f"{target.name}.json"), {"file": target.name, "reason": reason})
+    path.rename(target)
+    return target
+
+
+def _recover_one(journal: Path, root: Path, quality: bool) -> Recovered | None:
+    try:
+        descriptor = os.open(journal, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None  # finished by its recorder in this moment
+    try:
+        if not lock(descriptor):
+            return Recovered(journal, "in use", message="a recorder is at work on it")
+        if not _is_still(journal, descriptor):
+            return None
+        return _finalise_or_set_aside(journal, root, quality)
+    finally:
+        os.close(descriptor)
+
+
+def _is_still(journal: Path, descriptor: int) -> bool:
+    try:
+        return journal.stat().st_ino == os.fstat(descriptor).st_ino
+    except FileNotFoundError:
+        return False
+
+
+def _finalise_or_set_aside(journal: Path, root: Path, quality: bool) -> Recovered:
+    episode = episode_path(root, journal.stem)
+    _remove_leftovers(episode)
+    try:
+        if episode.exists():
+            rows = _sound_rows(episode)
+            if rows is not None:
+                journal.unlink()
+                return Recovered(journal, "already finalised", episode, rows)
+            set_aside(episode, root, "it is not sound, and its journal is still there to make it anew")
+        finished = finalise(journal, root, quality)
+    except EmptyJournalError as error:
+        kept = set_aside(journal, root, str(error))
+        return Recovered(journal, "discarded", message=f"{error}; moved to {kept}")
+    except (RecorderError, BadEpisodeError, OSError, ValueError) as error:
+        return Recovered(journal, "failed", message=str(error))
+    return Recovered(journal, "finalised", finished.path, finished.rows, finished.cut_bytes)
+
+
+def _sound_rows(episode: Path) -> int | None:
+    """How many samples and events a finished episode has, None when it is not sound."""
+    try:
+        with EpisodeReader(episode) as reader:
+            reader.verify()
+            return sum(len(reader.stream(name)["t_ns"]) for name in reader.stream_names) + len(reader.events())
+    except BadEpisodeError:
+        return None
+
+
+def _remove_unborn(folder: Path) -> None:
+    """Journals whose recorder was killed before they had their metadata, and so before the first message."""
+    for leftover in folder.glob(f".*{SUFFIX}.tmp"):
+        descriptor = os.open(leftover, os.O_RDONLY | os.O_CLOEXEC)
+        if lock(descriptor) and _is_still(leftover, descriptor):
+            leftover.unlink()
+        os.close(descriptor)
+
+
+def _remove_leftovers(episode: Path) -> None:
+    """Temporary files of a finalisation of this episode that was killed; the claim on its journal makes that sure."""
+    for leftover in episode.parent.glob(f".{episode.name}.*.tmp"):
+        leftover.unlink()

@@ -1,0 +1,1 @@
+"""Reviewing episodes: what the recorder kept is approved, rejected and annotated here."""

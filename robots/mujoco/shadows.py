@@ -1,0 +1,71 @@
+"""Soft blobs on the counter under things and under the hand: the depth cue of a shadow at a hundredth of its cost."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from robots.mujoco.backend import mujoco
+from robots.mujoco.scene import Scene
+
+_HEIGHT_M = 0.0007
+_FADE_M = 0.12
+# Nested ellipses, outermost first: how far beyond the outline (m) and how dark.
+_RINGS = ((0.009, 0.10), (0.003, 0.13), (-0.003, 0.13))
+_DRAWN_GROUPS = 3
+
+
+class Shadows:
+    """The blobs of one scene."""
+
+    def __init__(self, scene: Scene) -> None:
+        model = scene.model
+        self._model = model
+        hand = int(model.site_bodyid[int(model.site(scene.arm_name(scene.arm.spec.tool_site)).id)])
+        bodies = [int(model.body(p.name).id) for p in scene.layout.things]
+        bodies += [i for i in range(model.nbody) if i == hand or int(model.body_parentid[i]) == hand]
+        self._geoms = [_drawn_geoms(model, body) for body in bodies]
+
+    def cast(self, data: Any, drawing: Any) -> None:
+        """Add the blobs to an MjvScene that holds the bodies as they lie in `data`."""
+        for geoms in self._geoms:
+            if not geoms.size or drawing.ngeom + len(_RINGS) > drawing.maxgeom:
+                continue
+            centre, axes, turn, height = self._ellipse(data, geoms)
+            for layer, (grow, dark) in enumerate(_RINGS):
+                alpha = dark * float(np.exp(-height / _FADE_M))
+                blob = drawing.geoms[drawing.ngeom]
+                mujoco.mjv_initGeom(
+                    blob,
+                    int(mujoco.mjtGeom.mjGEOM_ELLIPSOID),
+                    np.array([*np.maximum(axes + grow, 0.002) * (1.0 + height), 1e-4]),
+                    np.array([centre[0], centre[1], _HEIGHT_M + 1e-4 * layer]),
+                    turn.ravel(),
+                    np.array([0.10, 0.07, 0.05, alpha], dtype=np.float32),
+                )
+                drawing.ngeom += 1
+
+    def _ellipse(
+        self, data: Any, geoms: NDArray[np.intp]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], float]:
+        """Centre (2,), semi-axes (2,), rotation (3, 3) of the body's outline from above, and its clearance in metres."""
+        rotation = data.geom_xmat[geoms].reshape(-1, 3, 3)
+        half = self._model.geom_aabb[geoms, 3:]
+        centres = data.geom_xpos[geoms]
+        spread = np.einsum("nij,nj,nkj->nik", rotation, half**2, rotation)
+        middle = centres.mean(axis=0)
+        away = centres - middle
+        outline = spread[:, :2, :2].max(axis=0) + 2.0 * (away[:, :2].T @ away[:, :2]) / len(geoms)
+        lengths, vectors = np.linalg.eigh(outline)
+        turn = np.eye(3)
+        turn[:2, :2] = vectors if np.linalg.det(vectors) > 0.0 else vectors[:, ::-1]
+        axes = np.sqrt(np.maximum(lengths if np.linalg.det(vectors) > 0.0 else lengths[::-1], 1e-8))
+        lowest = float((centres[:, 2] - np.sqrt(spread[:, 2, 2])).min())
+        return middle[:2], axes, turn, max(lowest, 0.0)
+
+
+def _drawn_geoms(model: Any, body: int) -> NDArray[np.intp]:
+    first, count = int(model.body_geomadr[body]), int(model.body_geomnum[body])
+    return np.array([g for g in range(first, first + count) if model.geom_group[g] < _DRAWN_GROUPS], dtype=np.intp)

@@ -1,0 +1,97 @@
+"""Opening the catalog's database: connection settings, the one schema version, and transactions that write."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config as AlembicConfig
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy.exc import ArgumentError, OperationalError
+
+from teleloom.catalog.errors import CatalogError
+from teleloom.extras import require
+
+SQLITE_BUSY_TIMEOUT_MS = 60_000
+_MIGRATION_LOCK = 0x74656C65
+
+
+class Database:
+    """An engine with the schema brought up to date. `read` and `write` give one transaction each."""
+
+    def __init__(self, url: str | URL) -> None:
+        self._engine = _engine(url)
+        self._writing = self._engine.execution_options(sqlite_begin="IMMEDIATE")
+        try:
+            self._migrate()
+        except OperationalError as error:
+            self.close()
+            where = self._engine.url.render_as_string(hide_password=True)
+            raise CatalogError(f"cannot open the catalog {where}: {error.orig}") from error
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A consistent view, for SELECT."""
+        with self._engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """A transaction that is committed when the block ends well. In SQLite it has the write lock from the start."""
+        with self._writing.begin() as connection:
+            yield connection
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._engine.dispose()
+
+    def _migrate(self) -> None:
+        config = AlembicConfig()
+        config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
+        known = ScriptDirectory.from_config(config)
+        with self.read() as connection:
+            current = MigrationContext.configure(connection).get_current_revision()
+        if current == known.get_current_head():
+            return
+        if current is not None and current not in {script.revision for script in known.walk_revisions()}:
+            raise CatalogError(f"the catalog has schema {current}, made by a newer version; update teleloom")
+        with self.write() as connection:
+            if connection.dialect.name == "postgresql":
+                connection.execute(text(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})"))
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+
+
+def _engine(url: str | URL) -> Engine:
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        raise CatalogError(f"{url} is neither a folder nor a database URL such as postgresql://host/teleloom") from None
+    if parsed.get_backend_name() == "postgresql":
+        require("psycopg", "postgres")
+        return create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
+    if parsed.get_backend_name() != "sqlite":
+        raise CatalogError(f"the catalog knows SQLite and PostgreSQL, not {parsed.get_backend_name()}")
+    engine = create_engine(parsed)
+    event.listen(engine, "connect", _configure_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _configure_sqlite(connection: Any, record: object) -> None:
+    # The driver's own BEGIN comes too late for a consistent view; `_begin_sqlite` says it instead.
+    connection.isolation_level = None
+    connection.execute(f"PRAGMA busy_timeout = {SQLITE_BUSY_TIMEOUT_MS}")
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA foreign_keys = ON")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    kind = connection.get_execution_options().get("sqlite_begin", "DEFERRED")
+    connection.exec_driver_sql(f"BEGIN {kind}")

@@ -1,0 +1,323 @@
+"""Reading an episode file, whoever made it: every fault has a name, and nothing outside the file is ever touched.
+
+An episode is uncompressed and complete in itself. So a file that points elsewhere (external or soft links, external or
+virtual storage, references) is refused before anything is read, and no array can be larger than the file: whatever a
+file claims, reading it takes no more memory than its size.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import ValidationError
+
+from teleloom.config import describe
+from teleloom.episode import survey
+from teleloom.episode.layout import ALIGNED_COLUMNS, FORMAT, STEP_COLUMNS, VERSION
+from teleloom.episode.meta import EpisodeMeta
+from teleloom.episode.steps import AlignedStream, Steps, build_steps
+from teleloom.episode.streams import CAMERA_PREFIX, JOINTS, LAYOUTS, MAX_TIME_NS, Columns, message_type
+from teleloom.messages import Event
+
+MAX_JSON_BYTES = 64 * 1024 * 1024
+HASH_BLOCK_BYTES = 8 * 1024 * 1024
+HDF5_FAULTS = (OSError, RuntimeError, KeyError, ValueError, TypeError, OverflowError, MemoryError, RecursionError)
+
+
+class BadEpisodeError(ValueError):
+    """A file that is not a sound episode. The message names the file, the fault and what to do."""
+
+    def __init__(self, path: Path, fault: str, remedy: str = "restore it from a copy, or leave it out") -> None:
+        super().__init__(f"{path}: {fault}; {remedy}")
+        self.path = path
+        self.fault = fault
+
+
+class EpisodeReader:
+    """An open episode file. Opening checks the file's structure and metadata; each access checks what it reads.
+
+    Raises BadEpisodeError, from the constructor and from every method. Close it, or use it as a context manager.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = Path(path)
+        self._ends: dict[str, NDArray[np.uint64]] = {}
+        if not self.path.is_file():
+            raise BadEpisodeError(self.path, "there is no such file", "check the path")
+        with self._naming("is not an episode file (or one that was cut)", "run `teleloom recover` on its station"):
+            self._file = h5py.File(self.path, "r")
+        try:
+            with self._naming("has a structure that an episode must not have"):
+                self._objects = survey.objects(self._file, self.path.stat().st_size)
+            self._check_head()
+            self.meta: EpisodeMeta = self._read_meta()
+        except BaseException:
+            self._file.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file. Safe to call twice."""
+        self._file.close()
+
+    @property
+    def id(self) -> str:
+        """The episode's id."""
+        return self.meta.episode_id
+
+    @property
+    def stream_names(self) -> tuple[str, ...]:
+        """The streams that the file keeps, sorted; cameras as `cameras/<name>`."""
+        names = (path.removeprefix("streams/").rpartition("/") for path in self._objects if path.startswith("streams/"))
+        return tuple(sorted(stream for stream, _, column in names if column == "t_ns"))
+
+    @property
+    def cameras(self) -> tuple[str, ...]:
+        """The names of the cameras that have a stream, sorted."""
+        return tuple(n.removeprefix(CAMERA_PREFIX) for n in self.stream_names if n.startswith(CAMERA_PREFIX))
+
+    @property
+    def ledger(self) -> dict[str, Any]:
+        """What came, what was kept and why the rest was not; see teleloom.episode.ledger."""
+        with self._naming("has no readable ledger"):
+            ledger = json.loads(self._text("ledger"))
+            if not isinstance(ledger, dict):
+                raise ValueError("the ledger is no JSON object")
+            return ledger
+
+    def stream(self, name: str) -> Columns:
+        """The columns of a stream, rows in time order; of a camera the times alone.
+
+        Raises KeyError for a stream that the file does not have.
+        """
+        if name not in self.stream_names:
+            raise KeyError(f"{self.path} has no stream {name!r}; it has {', '.join(self.stream_names)}")
+        with self._naming(f"stream {name} is not sound"):
+            prefix = f"streams/{name}/"
+            members = sorted(path for path in self._objects if path.startswith(prefix))
+            if name.startswith(CAMERA_PREFIX):
+                members = [path for path in members if path.removeprefix(prefix) not in ("data", "end")]
+            if any(self._objects[path].dtype.kind not in "fiub" for path in members):
+                raise ValueError("it has a column that is not numbers")
+            columns: Columns = {path.removeprefix(prefix): self._objects[path][()] for path in members}
+            self._check_columns(name, columns)
+            return columns
+
+    def attributes(self, name: str) -> dict[str, Any]:
+        """What holds for all rows of a stream: a camera's codec and size, the names behind a bit mask."""
+        with self._naming(f"stream {name} has attributes that cannot be read"):
+            return survey.attributes(self._file[f"streams/{name}"])
+
+    def frame_bytes(self, camera: str, i: int) -> bytes:
+        """Frame `i` (0 is the first) of a camera, encoded as it came. Raises IndexError beyond the last."""
+        end = self._frame_ends(camera)
+        if not 0 <= i < len(end):
+            raise IndexError(f"{self.path}: camera {camera!r} has frames 0 to {len(end) - 1}, not {i}")
+        with self._naming(f"frame {i} of camera {camera} cannot be read"):
+            start = int(end[i - 1]) if i else 0
+            data: NDArray[np.uint8] = self._objects[f"streams/{CAMERA_PREFIX}{camera}/data"][start : int(end[i])]
+            return data.tobytes()
+
+    def frames(self, camera: str, indices: Iterable[int]) -> Iterator[bytes]:
+        """The frames `indices` of a camera, one after another."""
+        return (self.frame_bytes(camera, int(i)) for i in indices)
+
+    def steps(self, rate_hz: float | None = None) -> Steps:
+        """The stored step table, or the one that the same function gives at another rate."""
+        if rate_hz is None:
+            return self._stored_steps()
+        columns = {name: self.stream(name) for name in self.stream_names}
+        with self._naming(f"cannot be aligned at {rate_hz} Hz"):
+            return build_steps(columns, rate_hz, self.meta.robot.joint_names)
+
+    def events(self) -> list[Event]:
+        """The events in time order."""
+        with self._naming("has events that cannot be read"):
+            t_ns, seq = self._objects["events/t_ns"][()], self._objects["events/seq"][()]
+            if t_ns.dtype != np.int64 or seq.dtype != np.int64 or t_ns.shape != seq.shape or t_ns.ndim != 1:
+                raise ValueError("their times are not two int64 columns of one length")
+            texts = [survey.texts(self._objects[f"events/{column}"]) for column in ("kind", "reason", "json")]
+            return [
+                Event(t_ns=int(t), seq=int(s), kind=kind, reason=reason, data=_json_object(data))
+                for t, s, kind, reason, data in zip(t_ns, seq, *texts, strict=True)
+            ]
+
+    def stream_hashes(self) -> dict[str, str]:
+        """SHA-256, hex, of each stream's content: names, dtypes, shapes, bytes, attributes and frames; and `events`."""
+        hashes = {name: self._stream_hash(name) for name in self.stream_names}
+        events = [[e.t_ns, e.seq, e.kind, e.reason, e.data] for e in self.events()]
+        hashes["events"] = hashlib.sha256(json.dumps(events, sort_keys=True).encode()).hexdigest()
+        return hashes
+
+    def content_hash(self) -> str:
+        """SHA-256, hex, over the content of all streams: equal recordings give equal hashes, whenever made."""
+        return hashlib.sha256(json.dumps(sorted(self.stream_hashes().items())).encode()).hexdigest()
+
+    def verify(self) -> None:
+        """Read everything once. Raises BadEpisodeError at the first fault."""
+        self.content_hash()
+        self.steps()
+        _ = self.ledger
+
+    @contextmanager
+    def _naming(self, fault: str, remedy: str = "restore it from a copy, or leave it out") -> Iterator[None]:
+        try:
+            yield
+        except BadEpisodeError:
+            raise
+        except HDF5_FAULTS as error:
+            raise BadEpisodeError(self.path, f"{fault} ({error})", remedy) from None
+
+    def _check_head(self) -> None:
+        with self._naming("has a head that cannot be read"):
+            head = survey.attributes(self._file)
+        if head.get("format") != FORMAT:
+            raise BadEpisodeError(self.path, f"is HDF5 but no {FORMAT}", "convert it with an importer")
+        if head.get("version") != VERSION:
+            raise BadEpisodeError(
+                self.path, f"is version {head.get('version')} of {FORMAT}; this reads {VERSION}", "update teleloom"
+            )
+
+    def _read_meta(self) -> EpisodeMeta:
+        with self._naming("has metadata that cannot be read"):
+            text = self._text("meta")
+            try:
+                meta = EpisodeMeta.model_validate_json(text)
+            except ValidationError as error:
+                raise ValueError(f"wrong metadata:\n{describe(error, EpisodeMeta)}") from None
+            if survey.attributes(self._file).get("episode_id") != meta.episode_id:
+                raise ValueError("the episode_id of the head is not that of the metadata")
+            return meta
+
+    def _text(self, name: str) -> str:
+        dataset = self._objects[name]
+        if dataset.dtype.kind != "S" or dataset.shape != () or dataset.dtype.itemsize > MAX_JSON_BYTES:
+            raise ValueError(f"/{name} is no single fixed-length string of at most {MAX_JSON_BYTES} bytes")
+        return bytes(dataset[()]).decode()
+
+    def _check_columns(self, name: str, columns: Columns) -> None:
+        rows = columns["t_ns"].shape[:1]
+        for column, values in columns.items():
+            if values.shape[:1] != rows:
+                raise ValueError(f"column {column} is {values.dtype} {values.shape} for {rows} rows")
+        try:
+            layout = LAYOUTS[message_type(name)]
+        except ValueError:
+            layout = LAYOUTS[message_type(f"{CAMERA_PREFIX}any")]
+        joints = len(self.meta.robot.joint_names)
+        for expected in layout:
+            found = columns.get(expected.name)
+            shape = (*rows, *(joints if size == JOINTS else size for size in expected.shape))
+            if found is None or found.dtype != np.dtype(expected.dtype) or found.shape != shape:
+                there = "missing" if found is None else f"{found.dtype} {found.shape}"
+                raise ValueError(f"column {expected.name} is {there}, not {expected.dtype} {shape}")
+        t_ns = columns["t_ns"]
+        if len(t_ns) and (t_ns[0] < 0 or t_ns[-1] > MAX_TIME_NS or np.any(t_ns[1:] < t_ns[:-1])):
+            raise ValueError("its times are not in order")
+
+    def _frame_ends(self, camera: str) -> NDArray[np.uint64]:
+        if camera not in self._ends:
+            rows = len(self.stream(f"{CAMERA_PREFIX}{camera}")["t_ns"])
+            with self._naming(f"camera {camera} is not sound"):
+                prefix = f"streams/{CAMERA_PREFIX}{camera}/"
+                end, data = self._objects[prefix + "end"][()], self._objects[prefix + "data"]
+                if end.dtype != np.uint64 or end.shape != (rows,) or data.dtype != np.uint8 or data.ndim != 1:
+                    raise ValueError("`end` must be uint64, one for each row, and `data` flat uint8")
+                if np.any(end[1:] < end[:-1]) or (rows and int(end[-1]) > len(data)):
+                    raise ValueError("`end` does not grow, or points past the data")
+                self._ends[camera] = end
+        return self._ends[camera]
+
+    def _stored_steps(self) -> Steps:
+        with self._naming("has a step table that is not sound"):
+            head = survey.attributes(self._file["steps"])
+            table = {name: self._objects[f"steps/{name}"][()] for name in STEP_COLUMNS}
+            streams = {
+                name: self._aligned(name)
+                for name in self.stream_names
+                if f"steps/streams/{name}/index" in self._objects
+            }
+            names = [_names(head[key]) for key in ("state_names", "action_names")]
+            steps = Steps(
+                rate_hz=float(head["rate_hz"]), streams=streams, state_names=names[0], action_names=names[1], **table
+            )
+            _check_steps(steps, len(self.meta.robot.joint_names))
+            return steps
+
+    def _aligned(self, name: str) -> AlignedStream:
+        group = f"steps/streams/{name}"
+        index, age_ns, valid = (self._objects[f"{group}/{column}"][()] for column in ALIGNED_COLUMNS)
+        rows = self._objects[f"streams/{name}/t_ns"].shape[0]
+        if index.dtype != np.int64 or np.any(index < -1) or np.any(index >= rows):
+            raise ValueError(f"steps of {name} point outside its {rows} rows")
+        return AlignedStream(index, age_ns, valid, int(survey.attributes(self._file[group])["max_age_ns"]))
+
+    def _stream_hash(self, name: str) -> str:
+        digest = hashlib.sha256()
+        columns = self.stream(name)
+        digest.update(json.dumps(self.attributes(name), sort_keys=True, default=str).encode())
+        for column, values in sorted(columns.items()):
+            digest.update(f"{column} {values.dtype.str} {values.shape}".encode())
+            digest.update(np.ascontiguousarray(values).data)
+        if name.startswith(CAMERA_PREFIX):
+            digest.update(self._frame_ends(name.removeprefix(CAMERA_PREFIX)).tobytes())
+            data = self._objects[f"streams/{name}/data"]
+            with self._naming(f"frames of {name} cannot be read"):
+                for start in range(0, len(data), HASH_BLOCK_BYTES):
+                    digest.update(data[start : start + HASH_BLOCK_BYTES].data)
+        return digest.hexdigest()
+
+
+def _check_steps(steps: Steps, joints: int) -> None:
+    count = len(steps)
+    expected: dict[str, tuple[str, tuple[int, ...]]] = {
+        "t_ns": ("i8", (count,)),
+        "state": ("f8", (count, joints + 1)),
+        "ee_pose": ("f8", (count, 7)),
+        "action": ("f8", (count, 8)),
+        "action_joint": ("f8", (count, joints + 1)),
+        "action_human": ("f8", (count, 8)),
+        "action_policy": ("f8", (count, 8)),
+        "control_mode": ("u1", (count,)),
+        "is_intervention": ("?", (count,)),
+        "handover": ("?", (count,)),
+    }
+    for name, (dtype, shape) in expected.items():
+        values = getattr(steps, name)
+        if values.dtype != np.dtype(dtype) or values.shape != shape:
+            raise ValueError(f"{name} is {values.dtype} {values.shape}, not {dtype} {shape}")
+    for name, aligned in steps.streams.items():
+        for column, dtype in zip(ALIGNED_COLUMNS, ("i8", "i8", "?"), strict=True):
+            values = getattr(aligned, column)
+            if values.dtype != np.dtype(dtype) or values.shape != (count,):
+                raise ValueError(f"{column} of {name} is {values.dtype} {values.shape}, not {dtype} {(count,)}")
+
+
+def _names(text: str) -> tuple[str, ...]:
+    names = json.loads(text)
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise ValueError(f"not a list of names: {text[:80]}")
+    return tuple(names)
+
+
+def _json_object(text: str) -> dict[str, Any]:
+    value = json.loads(text)
+    if not isinstance(value, dict):
+        raise ValueError(f"not a JSON object: {text[:80]}")
+    return value

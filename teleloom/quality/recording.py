@@ -1,0 +1,128 @@
+"""What the checks look at: an episode's arrays, read once, with the rows that cannot be used set apart."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from teleloom.episode.meta import EpisodeMeta
+from teleloom.episode.reader import EpisodeReader
+from teleloom.episode.streams import CAMERA_PREFIX
+from teleloom.quality.motion import Motion, even_motion
+from teleloom.quality.timing import StreamTiming, stream_timing
+
+Columns = Mapping[str, NDArray]
+Mask = NDArray[np.bool_]
+Times = NDArray[np.int64]
+MAX_SAMPLES = 2_000_000
+"""Of an even motion: more than five hours at 100 Hz."""
+
+MAX_MAGNITUDE = 1e9
+
+FrameSource = Callable[[str, Iterable[int]], Iterator[bytes]]
+
+
+@dataclass(frozen=True)
+class Recording:
+    """The arrays of one episode, columns as in the file.
+
+    start_ns, end_ns: the first and last time of any of the streams here. cameras: JPEG cameras by name, their times.
+    interventions: by name, where (N,) in `tick` it was active. frames: the encoded frames of a camera, by index.
+    step_valid: by stream, which steps (T,) had a sample young enough.
+    """
+
+    meta: EpisodeMeta
+    start_ns: int
+    end_ns: int
+    robot: Columns
+    tick: Columns
+    cameras: Mapping[str, Times]
+    timing: Mapping[str, StreamTiming]
+    interventions: Mapping[str, Mask] = field(default_factory=dict)
+    frames: FrameSource | None = None
+    step_t_ns: Times = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    step_valid: Mapping[str, Mask] = field(default_factory=dict)
+
+    @property
+    def duration_s(self) -> float:
+        return (self.end_ns - self.start_ns) / 1e9
+
+
+def sound_rows(values: NDArray) -> Mask:
+    """Which rows (N,) of `values` (N, ...) hold nothing but numbers that a robot can have: finite, within ±1e9."""
+    sound: Mask = np.abs(values) <= MAX_MAGNITUDE
+    return np.asarray(sound.all(axis=tuple(range(1, sound.ndim))))
+
+
+def usable(columns: Columns, *names: str) -> Mask:
+    """Rows whose time rises above all before it and whose named columns are sound."""
+    t_ns = columns["t_ns"]
+    mask = np.ones(len(t_ns), dtype=np.bool_)
+    mask[1:] = t_ns[1:] > np.maximum.accumulate(t_ns)[:-1]
+    for name in names:
+        mask &= sound_rows(columns[name])
+    return mask
+
+
+def motion_of(columns: Columns, name: str, rate_hz: float, cutoff_hz: float) -> Motion | None:
+    """The even motion of the joint column `name`; None with fewer than two usable rows or an absurd span of time."""
+    if name not in columns or not columns[name].shape[1]:
+        return None
+    mask = usable(columns, name)
+    t_ns = columns["t_ns"][mask]
+    if len(t_ns) < 2 or (t_ns[-1] - t_ns[0]) / 1e9 * rate_hz > MAX_SAMPLES:
+        return None
+    return even_motion(t_ns, columns[name][mask], rate_hz, cutoff_hz)
+
+
+def timing_of(streams: Mapping[str, Columns]) -> dict[str, StreamTiming]:
+    """The timing of every stream, by name."""
+    return {name: stream_timing(columns["t_ns"], columns["seq"]) for name, columns in streams.items()}
+
+
+def read_recording(reader: EpisodeReader) -> Recording:
+    """The arrays of an episode file. Frames are not read here but by the checks that look at them."""
+    streams = {name: reader.stream(name) for name in reader.stream_names}
+    judged = {name: columns for name, columns in streams.items() if name in ("robot", "tick") or _is_camera(name)}
+    times = [columns["t_ns"] for columns in judged.values() if len(columns["t_ns"])]
+    pictures = [name for name in reader.cameras if reader.attributes(f"{CAMERA_PREFIX}{name}").get("codec") == "jpeg"]
+    steps = reader.steps()
+    tick = streams.get("tick", {})
+    return Recording(
+        meta=reader.meta,
+        start_ns=min((int(t_ns[0]) for t_ns in times), default=0),
+        end_ns=max((int(t_ns[-1]) for t_ns in times), default=0),
+        robot=streams.get("robot", {}),
+        tick=tick,
+        cameras={name: streams[f"{CAMERA_PREFIX}{name}"]["t_ns"] for name in pictures},
+        timing=timing_of(streams),
+        interventions=intervention_masks(tick, reader.attributes("tick") if tick else {}),
+        frames=reader.frames,
+        step_t_ns=steps.t_ns,
+        step_valid={name: aligned.valid for name, aligned in steps.streams.items()},
+    )
+
+
+def intervention_masks(tick: Columns, attributes: Mapping[str, object]) -> dict[str, Mask]:
+    """By name of the intervention, in which control ticks (N,) it was active."""
+    if "interventions" not in tick:
+        return {}
+    names = _names(str(attributes.get("intervention_names", "[]")))
+    bits = tick["interventions"].astype(np.uint64)
+    return {name: (bits >> np.uint64(bit)) & np.uint64(1) == 1 for bit, name in enumerate(names)}
+
+
+def _names(text: str) -> list[str]:
+    try:
+        names = json.loads(text)
+    except ValueError:
+        return []
+    return [str(name) for name in names[:64]] if isinstance(names, list) else []
+
+
+def _is_camera(name: str) -> bool:
+    return name.startswith(CAMERA_PREFIX)

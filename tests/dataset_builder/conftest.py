@@ -1,0 +1,75 @@
+"""A station folder with synthetic episodes and a catalog, and a dataset built from it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from synthetic_episodes import Episode, write
+
+from dataset_builder.build import BuildResult, build_dataset
+from dataset_builder.candidates import Selection
+from dataset_builder.manifest import BuildManifest, Splits
+from dataset_builder.select import select_episodes
+from teleloom.catalog import Catalog, parse
+from teleloom.episode.layout import episode_path
+from teleloom.episode.streams import Stream
+
+TASKS = ("put_in_bowl", "stack", "close_drawer")
+MANIFEST = BuildManifest(name="kitchen", max_episodes_per_shard=3, splits=Splits(val_fraction=0.3))
+
+
+@dataclass(frozen=True)
+class Station:
+    """A root folder. add: write an episode and say something about it."""
+
+    root: Path
+
+    def add(
+        self,
+        episode: Episode,
+        *annotations: dict[str, object],
+        approve: bool = True,
+        spoil: Mapping[str, Stream] | None = None,
+    ) -> str:
+        identity = write(self.root, episode, spoil)
+        with Catalog.open(self.root) as catalog:
+            catalog.register(episode_path(self.root, identity))
+        verdict = [{"kind": "verdict", "decision": "approve"}] if approve else []
+        self.annotate(identity, *verdict, *annotations)
+        return identity
+
+    def annotate(self, identity: str, *annotations: dict[str, object]) -> None:
+        with Catalog.open(self.root) as catalog:
+            for annotation in annotations:
+                catalog.annotate(identity, parse(annotation), "tester", catalog.view(identity).revision)
+
+    def select(self) -> Selection:
+        with Catalog.open(self.root) as catalog:
+            return select_episodes(catalog, self.root)
+
+    def build(self, out: Path, manifest: BuildManifest = MANIFEST, force: bool = False) -> BuildResult:
+        return build_dataset(self.select(), manifest, out, force=force)
+
+
+@pytest.fixture
+def station(tmp_path: Path) -> Station:
+    """An empty station."""
+    root = tmp_path / "station"
+    root.mkdir()
+    return Station(root)
+
+
+@pytest.fixture(scope="session")
+def kitchen(tmp_path_factory: pytest.TempPathFactory) -> tuple[Station, BuildResult]:
+    """Eight approved episodes of three tasks, one rejected in review and one that nobody saw; and what was built."""
+    folder = tmp_path_factory.mktemp("kitchen")
+    station = Station(folder / "station")
+    station.root.mkdir()
+    for seed in range(8):
+        station.add(Episode(seed=seed, task=TASKS[seed % 3]))
+    station.add(Episode(seed=8), {"kind": "verdict", "decision": "reject", "reason": "slipped"}, approve=False)
+    station.add(Episode(seed=9), approve=False)
+    return station, station.build(folder / "rlds")
