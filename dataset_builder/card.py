@@ -52,12 +52,13 @@ def dataset_card(
         "",
         "## Where it comes from",
         "",
-        f"{counts['inputs']} episodes were looked at: {counts['emitted']} are in, {counts['rejected']} are not. "
+        f"Episodes looked at: {counts['inputs']}; in: {counts['emitted']}; not in: {counts['rejected']}. "
         "`ledger.json` names each with its reason; `build.lock.json` pins their content and their annotations.",
         "",
-        *_table(["not in, because", "episodes"], [list(row) for row in counts["rejected_by_reason"].items()]),
-        "",
     ]
+    if counts["rejected"]:
+        rows = [list(row) for row in counts["rejected_by_reason"].items()]
+        lines += [*_table(["not in, because", "episodes"], rows), ""]
     return "\n".join(lines)
 
 

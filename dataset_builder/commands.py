@@ -26,6 +26,7 @@ from dataset_builder.verify import Report, verify_dataset
 from dataset_builder.verify_tfds import verify_with_tfds
 from teleloom.catalog import BuildConflictError, Catalog, CatalogError
 from teleloom.config import ConfigError, describe, load_yaml
+from teleloom.extras import MissingExtraError
 from teleloom.plugins import PluginError
 
 _REFUSALS = (ConfigError, CatalogError, PluginError, CodecOptionError, DatasetExistsError, NothingToBuildError)
@@ -97,7 +98,7 @@ def verify(dataset: Path, episodes: Path | None, tfds: bool | None, as_json: boo
         report = verify_dataset(dataset, episodes)
         if tfds or (tfds is None and find_spec("tensorflow_datasets") is not None):
             verify_with_tfds(report)
-    except (NotADatasetError, ImportError) as error:
+    except (NotADatasetError, PluginError, MissingExtraError) as error:
         raise click.ClickException(str(error)) from None
     if as_json:
         click.echo(json.dumps(report.to_json()))

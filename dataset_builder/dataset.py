@@ -10,6 +10,7 @@ from typing import Any
 from dataset_builder import documents
 from dataset_builder.codecs import get_codec
 from dataset_builder.features import BadFeaturesError, Leaf, flatten, from_json
+from dataset_builder.ledger import Ledger
 from dataset_builder.manifest import BuildManifest
 from dataset_builder.statistics import Statistics
 from dataset_builder.tokeniser import ActionTokeniser
@@ -41,7 +42,7 @@ class Dataset:
             manifest = BuildManifest.model_validate(lock["manifest"])
             statistics = _read(path / documents.STATISTICS)
             action = Statistics.from_json(statistics[manifest.name]["action"])
-            return cls(
+            dataset = cls(
                 path=path,
                 manifest=manifest,
                 leaves=dict(flatten(from_json(_read(path / documents.FEATURES)))),
@@ -52,6 +53,10 @@ class Dataset:
                 source=str(lock["source"]),
                 tokeniser=ActionTokeniser(get_codec(manifest.codec.name, **manifest.codec.options), action),
             )
+            dataset.shards()
+            dataset.num_bytes()
+            Ledger.from_json(dataset.ledger)
+            return dataset
         except OSError as error:
             raise NotADatasetError(f"{path} is no finished dataset: cannot read {error.filename}") from None
         except (BadFeaturesError, KeyError, TypeError, ValueError) as error:

@@ -74,7 +74,7 @@ def dataset_features(layout: Layout, action_doc: str, tokens_doc: str) -> Tree:
         "reward": Tensor("float32", doc="1 at the last step of a success, else 0"),
         "is_first": Tensor("bool"),
         "is_last": Tensor("bool"),
-        "is_terminal": Tensor("bool"),
+        "is_terminal": Tensor("bool", doc="the last step: a demonstration ends where its operator ended it"),
         "is_intervention": Tensor("bool", doc="a human corrected a policy in this step"),
         "is_valid": Tensor("bool", doc="every observation of this step was fresh when the step was taken"),
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from operator import attrgetter
 from typing import Any
@@ -50,6 +51,13 @@ class Ledger:
                 f"{len(self.inputs)} inputs, but {len(self.emitted)} emitted and {len(self.rejected)} rejected; "
                 f"unaccounted: {', '.join(odd)}"
             )
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> Ledger:
+        """The ledger of a `ledger.json`, balanced or not. Raises KeyError or TypeError for any other document."""
+        emitted = tuple(Emitted(**entry) for entry in document["emitted"])
+        rejected = tuple(Rejected(**entry) for entry in document["rejected"])
+        return cls(tuple(document["inputs"]), emitted, rejected)
 
     def to_json(self) -> dict[str, Any]:
         """The content of `ledger.json`. Raises LedgerImbalanceError rather than write one that does not balance."""

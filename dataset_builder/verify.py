@@ -22,6 +22,7 @@ from dataset_builder.documents import pinned_candidate
 from dataset_builder.example import example_features
 from dataset_builder.features import Image
 from dataset_builder.inspection import record_faults, step_count, token_faults
+from dataset_builder.ledger import Ledger, LedgerImbalanceError
 from dataset_builder.records import BadExampleError, Decoded, decode_example
 from dataset_builder.splits import TRAIN
 from dataset_builder.statistics import statistics_document
@@ -82,7 +83,9 @@ def verify_dataset(path: Path, source: Path | None = None) -> Report:
                 train.append((_rows(record, "steps/action"), _rows(record, "steps/observation/state")))
         report.faults += [f"{shard}, episode {episode}: {fault}" for fault in faults]
     report.faults += _ledger_faults(dataset.ledger, emitted)
-    if not report.faults:
+    if not train:
+        report.faults.append("the train split has no sound record")
+    elif not report.faults:
         _, statistics = statistics_document(dataset.manifest.name, *zip(*train, strict=True))
         if statistics != dataset.statistics:
             report.faults.append("dataset_statistics.json is not what the train split gives")
@@ -148,10 +151,11 @@ def _same(recorded: Any, expected: Any) -> bool:
 
 
 def _ledger_faults(ledger: Mapping[str, Any], found: list[dict[str, Any]]) -> Iterator[str]:
-    counts = ledger["counts"]
-    accounted = Counter(entry["episode_id"] for entry in (*ledger["emitted"], *ledger["rejected"]))
-    if counts["inputs"] != counts["emitted"] + counts["rejected"] or accounted != Counter(ledger["inputs"]):
-        yield "ledger.json does not balance: inputs are not emitted + rejected"
+    try:
+        if Ledger.from_json(ledger).to_json() != ledger:
+            yield "ledger.json counts something else than it lists"
+    except LedgerImbalanceError as error:
+        yield f"ledger.json does not balance: {error}"
     if any(not entry["reason"] for entry in ledger["rejected"]):
         yield "ledger.json rejects an episode without a reason"
     if sorted(found, key=itemgetter("episode_id")) != ledger["emitted"]:

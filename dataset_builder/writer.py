@@ -13,7 +13,7 @@ from dataset_builder.records import encode_example
 from dataset_builder.tfrecord import write_record
 from dataset_builder.tokeniser import ActionTokeniser
 from dataset_builder.trajectory import Trajectory
-from teleloom.episode.reader import EpisodeReader
+from teleloom.episode.reader import BadEpisodeError, EpisodeReader
 from teleloom.files import atomic_writer
 
 
@@ -27,7 +27,7 @@ class Shard:
 
 
 class BrokenEpisodeError(UnfitEpisodeError):
-    """An episode whose images turned out to be broken while its shard was written."""
+    """An episode that turned out to be broken while its shard was written."""
 
     def __init__(self, episode_id: str, reason: str, detail: str) -> None:
         super().__init__(reason, detail)
@@ -75,17 +75,24 @@ def write_shard(folder: Path, shard: Shard, tokeniser: ActionTokeniser) -> int:
 def read_images(trajectory: Trajectory) -> dict[str, list[bytes]]:
     """The JPEGs of a trajectory by image key, byte for byte as recorded, each one checked.
 
-    Raises BrokenEpisodeError for one that is not a JPEG of the declared size.
+    Raises BrokenEpisodeError for one that is not a JPEG of the declared size, or a file that can no longer be read.
     """
+    episode = trajectory.candidate.episode_id
     images: dict[str, list[bytes]] = {}
-    with EpisodeReader(trajectory.candidate.path) as reader:
-        for key, height, width in trajectory.layout.images:
-            camera = trajectory.cameras[key]
-            images[key] = list(reader.frames(camera, trajectory.frames[key]))
-            for step, data in enumerate(images[key]):
-                try:
-                    check_jpeg(data, height, width)
-                except BadImageError as error:
-                    detail = f"camera '{camera}', step {step}: {error}"
-                    raise BrokenEpisodeError(trajectory.candidate.episode_id, "broken-image", detail) from None
+    try:
+        with EpisodeReader(trajectory.candidate.path) as reader:
+            for key, height, width in trajectory.layout.images:
+                camera = trajectory.cameras[key]
+                images[key] = list(reader.frames(camera, trajectory.frames[key]))
+                _check_images(episode, camera, images[key], (height, width))
+    except BadEpisodeError as error:
+        raise BrokenEpisodeError(episode, "bad-file", error.fault) from None
     return images
+
+
+def _check_images(episode: str, camera: str, images: Sequence[bytes], size: tuple[int, int]) -> None:
+    for step, data in enumerate(images):
+        try:
+            check_jpeg(data, *size)
+        except BadImageError as error:
+            raise BrokenEpisodeError(episode, "broken-image", f"camera '{camera}', step {step}: {error}") from None

@@ -15,5 +15,5 @@ class JournalError(RecorderError):
     """A journal that cannot be read or finalised. Its message says why; the journal stays where it is."""
 
 
-class EmptyJournalError(JournalError):
+class UnusableJournalError(JournalError):
     """A journal with nothing in it that could become an episode."""

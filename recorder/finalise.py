@@ -32,8 +32,8 @@ def finalise(journal: Path, root: Path, quality: bool = True) -> Finished:
     """Turn a journal, whole or cut, into the episode file under `root`, then remove the journal.
 
     The journal goes only when the file is on the disk and holds what the journal held. The caller has claimed it.
-    Raises DiskFullError without room for the file, EmptyJournalError without a usable sample, JournalError for what is
-    no journal and for an episode that is there already; the journal then stays.
+    Raises DiskFullError without room for the file, UnusableJournalError without a usable sample, and JournalError when
+    the episode is there already; the journal then stays.
     """
     recording = read_journal(journal)
     path = episode_path(root, recording.meta.episode_id)

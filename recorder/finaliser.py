@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import traceback
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -47,6 +48,7 @@ def finalise_here(journal: JournalWriter, root: Path, quality: bool, on_finished
     try:
         future.set_result(_report(finalise(journal.path, root, quality), on_finished))
     except (OSError, RuntimeError, ValueError) as error:
+        traceback.clear_frames(error.__traceback__)  # they would keep the journal mapped, and its disk busy
         future.set_exception(error)
     finally:
         journal.close()

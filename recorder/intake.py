@@ -11,14 +11,16 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
 
-from recorder.errors import EmptyJournalError
+from recorder.errors import UnusableJournalError
 from recorder.journal import JournalReader, StreamCounts
 from teleloom.clock import NS_PER_S
 from teleloom.episode.ledger import stream_entry
 from teleloom.episode.meta import EpisodeMeta
 from teleloom.episode.streams import (
     CAMERA_PREFIX,
+    Columns,
     Stream,
     StreamBuilder,
     fault_of,
@@ -180,7 +182,7 @@ class _Intake:
 def read_journal(path: Path) -> Recording:
     """Everything that a journal holds, as far as it goes.
 
-    Raises EmptyJournalError when that is nothing, and JournalError when it is no journal.
+    Raises UnusableJournalError when that is nothing, and JournalError when its notes cannot be understood.
     """
     journal = JournalReader(path)
     intake: _Intake | None = None
@@ -192,10 +194,10 @@ def read_journal(path: Path) -> Recording:
         intake.add(stream, data)
     if intake is None or journal.meta is None:
         what = "no message" if journal.meta else "no metadata"
-        raise EmptyJournalError(f"{path} holds {what}")
+        raise UnusableJournalError(f"{path} holds {what}")
     streams = intake.streams()
     if not streams:
-        raise EmptyJournalError(f"{path} holds no usable sample")
+        raise UnusableJournalError(f"{path} holds no usable sample")
     meta = (
         journal.meta if journal.stop is None else journal.meta.model_copy(update=msgspec.structs.asdict(journal.stop))
     )
@@ -206,19 +208,14 @@ def read_journal(path: Path) -> Recording:
 def _ledger(journal: JournalReader, intake: _Intake, streams: dict[str, Stream]) -> dict[str, Any]:
     """The account of what the recorder was given, from its own counts and from what the journal shows."""
     entries = {}
-    for name in sorted({*intake.arrived, *journal.counts}):
+    for name in sorted({*intake.arrived, *journal.counts, journal.cut_stream} - {""}):
         counted = journal.counts.get(name, StreamCounts())
         dropped = Counter(intake.dropped.get(name, {})) + Counter(counted.dropped)
         dropped["cut"] += journal.cut_stream == name
         known = intake.arrived[name] + sum(counted.dropped.values()) + dropped["cut"]
         received = max(known, counted.received)
         dropped["not_written"] += received - known
-        if name == EVENTS:
-            entries[name] = {"received": received, "written": len(intake.events), "dropped": dict(+dropped)}
-        elif name in streams:
-            entries[name] = stream_entry(streams[name].columns, received, dropped)
-        else:
-            entries[name] = {"received": received, "written": 0, "dropped": dict(+dropped)}
+        entries[name] = stream_entry(_times(name, intake.events, streams), received, dropped)
     account = {
         "records": journal.records,
         "lost_records": journal.lost_records,
@@ -226,3 +223,11 @@ def _ledger(journal: JournalReader, intake: _Intake, streams: dict[str, Stream])
         "ended": journal.ended,
     }
     return {"streams": entries, "journal": account}
+
+
+def _times(name: str, events: list[Event], streams: dict[str, Stream]) -> Columns:
+    if name in streams:
+        return streams[name].columns
+    kept = sorted((event.t_ns, event.seq) for event in events) if name == EVENTS else []
+    t_ns, seq = np.array(kept, dtype=np.int64).reshape(-1, 2).T
+    return {"t_ns": t_ns, "seq": seq}

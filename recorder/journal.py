@@ -21,7 +21,7 @@ from mcap.data_stream import RecordBuilder
 from mcap.opcode import Opcode
 from mcap.records import Channel, DataEnd, Footer, Header, Metadata
 
-from recorder.errors import JournalError, RecorderError
+from recorder.errors import JournalError, RecorderError, UnusableJournalError
 from teleloom.episode.meta import EpisodeMeta, Outcome
 from teleloom.episode.streams import MAX_TIME_NS
 from teleloom.messages import MAX_MESSAGE_BYTES, AnyMessage, encode
@@ -110,7 +110,7 @@ class JournalWriter:
     def append(self, stream: str, message: AnyMessage) -> None:
         """Write one message.
 
-        Raises OSError when the disk refuses it, and TypeError or ValueError when it is no message that can be read back.
+        Raises OSError when the disk refuses it, and TypeError or ValueError when it could not be read back.
         """
         data = encode(message)
         if len(data) > MAX_MESSAGE_BYTES:
@@ -194,7 +194,8 @@ class JournalReader:
     def messages(self) -> Iterator[tuple[str, memoryview]]:
         """Stream and msgpack bytes of each message, in order of arrival. The bytes are views into the mapped file.
 
-        Raises JournalError when the file is no MCAP file; a cut or a damaged record ends the iteration.
+        Raises UnusableJournalError when the file is no MCAP file, and JournalError for notes that cannot be understood;
+        a cut or a damaged record ends the iteration.
         """
         with self.path.open("rb") as file:
             if os.fstat(file.fileno()).st_size < len(MAGIC):
@@ -202,7 +203,7 @@ class JournalReader:
                 return
             view = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
         if view[: len(MAGIC)] != MAGIC:
-            raise JournalError(f"{self.path} is no MCAP file")
+            raise UnusableJournalError(f"{self.path} is no MCAP file")
         channels: dict[int, str] = {}
         position, last = len(MAGIC), 0
         while not self.ended and position + _RECORD.size <= len(view):

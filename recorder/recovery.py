@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from recorder.errors import EmptyJournalError, RecorderError
+from recorder.errors import RecorderError, UnusableJournalError
 from recorder.finalise import finalise
 from recorder.journal import JOURNAL_FOLDER, SUFFIX, lock
 from teleloom.episode.layout import episode_path
@@ -99,7 +99,7 @@ def _finalise_or_set_aside(journal: Path, root: Path, quality: bool) -> Recovere
                 return Recovered(journal, "already finalised", episode, rows)
             set_aside(episode, root, "it is not sound, and its journal is still there to make it anew")
         finished = finalise(journal, root, quality)
-    except EmptyJournalError as error:
+    except UnusableJournalError as error:
         kept = set_aside(journal, root, str(error))
         return Recovered(journal, "discarded", message=f"{error}; moved to {kept}")
     except (RecorderError, BadEpisodeError, OSError, ValueError) as error:

@@ -36,8 +36,8 @@ class Tally:
     def counts(self) -> dict[str, StreamCounts]:
         """The counts as the journal keeps them."""
         return {
-            name: StreamCounts(received, dict(self.dropped.get(name, {})))
-            for name, received in list(self.received.items())
+            name: StreamCounts(self.received[name], dict(self.dropped.get(name, {})))
+            for name in sorted({*self.received, *self.dropped})
         }
 
 

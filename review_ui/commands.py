@@ -11,7 +11,7 @@ from typing import Any, get_args
 
 import click
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from teleloom.catalog import BadAnnotationError, Catalog, CatalogError, EpisodeRow, Status, summary
 from teleloom.catalog.view import undone_revisions
@@ -64,7 +64,7 @@ def list_episodes(catalog: Catalog, status: Status | None, task: str | None, as_
         click.echo(dumps_json([row.model_dump() for row in rows]), nl=False)
         return
     short = short_ids([row.id for row in catalog.episodes()])
-    table = Table("episode", "recorded (UTC)", "task", "instruction", "length", "outcome", "status")
+    table = Table(Column("episode", no_wrap=True), "recorded (UTC)", "task", "length", "outcome", "quality", "status")
     for row in rows:
         table.add_row(*_cells(row, short[row.id]))
     Console().print(table)
@@ -179,7 +179,8 @@ def _shared(a: str, b: str) -> int:
 
 def _cells(row: EpisodeRow, short: str) -> tuple[str, ...]:
     length = f"{row.duration_ns / NS_PER_S:.1f} s"
-    return short, _when(row.created_wall_ns), row.task, row.instruction, length, row.outcome, row.status
+    quality = str((row.quality or {}).get("verdict", ""))
+    return short, _when(row.created_wall_ns), row.task, length, row.outcome, quality, row.status
 
 
 def _when(wall_ns: int) -> str:

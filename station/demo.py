@@ -245,14 +245,12 @@ def _report(
 
 def next_steps(out: Path) -> tuple[tuple[str, str], ...]:
     """What to do after the demo, each with the command for it."""
+    rebuild = f"teleloom build {out}/station --name {DATASET} --version 1.1.0 --out {out}/rlds"
     return (
         ("Look at one episode closely", f"teleloom inspect {out}/station"),
         ("Record one yourself, in real time", f"teleloom record {out}/station --operator scripted --task stack"),
         ("Say what you think of it", f"teleloom review list {out}/station"),
-        (
-            "Build again with what you approved",
-            f"teleloom build {out}/station --name {DATASET} --version 1.1.0 --out {out}/rlds",
-        ),
+        ("Build again with what you approved", rebuild),
     )
 
 

@@ -121,11 +121,9 @@ def _episodes(cards: Sequence[Html]) -> Html:
 
 
 def _card(reader: EpisodeReader, summary: EpisodeSummary, view: EpisodeView, link: str) -> Html:
-    end_ns = summary.start_ns + round(summary.duration_s * 1e9)
-    times = instants(summary.start_ns, end_ns, PICTURES)
-    strips = [
-        join((tag("p", camera, class_="soft"), filmstrip(reader, camera, times))) for camera in _shown_cameras(reader)
-    ]
+    cameras = _shown_cameras(reader)
+    times = instants(reader, cameras, PICTURES) if cameras else []
+    strips = [join((tag("p", camera, class_="soft"), filmstrip(reader, camera, times))) for camera in cameras]
     instruction = view.instruction.text if view.instruction else summary.instruction
     head = tag("div", tag("h3", tag("a", instruction, href=link)), badge(view.status), class_="head")
     check = {True: ", the task's own check passed", False: ", the task's own check failed", None: ""}

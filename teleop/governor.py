@@ -14,8 +14,9 @@ from teleop.braking import braking_velocity, stopping_distance
 from teleop.config import MotionLimits, WorkspaceConfig
 
 ZERO: Vec3 = (0.0, 0.0, 0.0)
-# Braking the three axes at a wall each at this share never asks for more than the whole acceleration together.
-WALL_SHARE = 1.0 / math.sqrt(3.0)
+# Share of the acceleration planned for stopping at each wall. Up to 1/sqrt(3) the three axes together never need more
+# than the whole; the rest is room for postures in which the joints' own acceleration limits allow less.
+WALL_SHARE = 0.4
 # Share of the acceleration planned for slowing down at the target; the rest is room for the jerk limit.
 APPROACH_SHARE = 0.5
 
@@ -82,6 +83,9 @@ def govern(
     eased = _shortened(eased, limits.acceleration * dt)
     acceleration_limited = eased is not change
     chosen = (velocity[0] + eased[0], velocity[1] + eased[1], velocity[2] + eased[2])
+    # Easing off the last acceleration may carry past the velocity limit. Bringing it back to a ball that holds the
+    # present velocity cannot lengthen the change.
+    chosen = _shortened(chosen, max(limits.velocity, math.hypot(*velocity)))
     if room is not None:
         chosen = _before_walls(chosen, velocity, room, limits.acceleration * dt)
     change = _difference(chosen, velocity)

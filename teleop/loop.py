@@ -28,7 +28,7 @@ from teleop.config import MappingConfig, TeleopConfig
 from teleop.hand import ClutchedHand
 from teleop.motion import Motion, Step
 from teleop.operator import Operator
-from teleop.pilot import Choice, HumanPilot, Pilot, Target
+from teleop.pilot import ZERO, Choice, HumanPilot, Pilot, Target
 from teleop.supervisor import Admission
 from teleop.timing import CycleTimer, TimingReport
 from teleop.workspace import check_workspace
@@ -201,7 +201,15 @@ class TeleopLoop:
         if target is None:
             return None, ()
         pose, names = supervisor.confine(target.pose, self.config.workspace)
-        return (replace(target, pose=pose) if names else target), names
+        if not names:
+            return target, names
+        # What the bounds took from the target must not come back through its velocity.
+        vx, vy, vz = (
+            speed if confined == asked else 0.0
+            for speed, confined, asked in zip(target.velocity, pose, target.pose, strict=False)
+        )
+        spin = ZERO if supervisor.ORIENTATION in names else target.spin
+        return replace(target, pose=pose, velocity=(vx, vy, vz), spin=spin), names
 
     def _send(self, step: Step, target: Target | None) -> None:
         """Command `step` if the output guard lets it through; hold once the arm has come to rest without a target."""

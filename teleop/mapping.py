@@ -16,6 +16,8 @@ from teleloom.pose import quat_conjugate, quat_from_rotvec, quat_multiply, rotve
 from teleop.config import MappingConfig
 
 IDLE_TURN: Vec3 = (0.0, 0.0, 0.0)
+# What rounding leaves between a rotation and itself.
+NO_TURN_RAD = 1e-12
 
 
 @dataclass(frozen=True)
@@ -63,8 +65,8 @@ def _turn(hand: Pose, anchor: Anchor) -> Vec3:
     """The hand's rotation vector since engagement: of the equivalent ones, the nearest to the one before."""
     x, y, z = rotvec_from_quat(quat_multiply(hand[3:], quat_conjugate(anchor.origin[3:])).tolist()).tolist()
     angle = math.sqrt(x * x + y * y + z * z)
-    if angle < 1e-9:
-        return (x, y, z)
+    if angle < NO_TURN_RAD:
+        return anchor.turn if math.hypot(*anchor.turn) > math.pi else IDLE_TURN
     ux, uy, uz = x / angle, y / angle, z / angle
     along = ux * anchor.turn[0] + uy * anchor.turn[1] + uz * anchor.turn[2]
     turns = round((along - angle) / (2.0 * math.pi))

@@ -112,10 +112,9 @@ def _pictures(reader: EpisodeReader, summary: EpisodeSummary) -> Html:
     cameras = jpeg_cameras(reader)
     if not cameras:
         return section("Pictures", note="This episode has no pictures.")
-    end_ns = summary.start_ns + round(summary.duration_s * 1e9)
-    times = instants(summary.start_ns, end_ns, COLUMNS)
+    times = instants(reader, cameras, COLUMNS)
     faults = [finding for finding in summary.quality.findings if finding.severity == "fault"]
-    sheet = contact_sheet(reader, cameras, times, faults)
+    sheet = contact_sheet(reader, cameras, times, summary.start_ns, faults)
     note = "Of each camera the newest frame at that instant, the recorded bytes themselves."
     return section("Pictures", sheet, note=note)
 

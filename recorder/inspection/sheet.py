@@ -16,19 +16,24 @@ from teleloom.quality import Finding
 MAX_PICTURE_BYTES = 8 * 1024 * 1024
 
 
-def instants(start_ns: int, end_ns: int, count: int) -> NDArray[np.int64]:
-    """`count` times spread evenly over an episode, the first and the last instant included."""
+def instants(reader: EpisodeReader, cameras: Sequence[str], count: int) -> NDArray[np.int64]:
+    """`count` times, ns, from the first at which every camera has a picture to the last picture of any."""
+    times = [_times(reader, camera) for camera in cameras]
+    start_ns, end_ns = max(int(t[0]) for t in times), max(int(t[-1]) for t in times)
     return start_ns + np.linspace(0, end_ns - start_ns, count).astype(np.int64)
 
 
 def contact_sheet(
-    reader: EpisodeReader, cameras: Sequence[str], times: NDArray[np.int64], faults: Sequence[Finding] = ()
+    reader: EpisodeReader,
+    cameras: Sequence[str],
+    times: NDArray[np.int64],
+    start_ns: int,
+    faults: Sequence[Finding] = (),
 ) -> Html:
     """One row per camera, one column per time: the newest frame at or before it, marked where a fault covers it.
 
-    times: (C,) ns; the captions count from the first.
+    times: (C,) ns; the captions count from start_ns.
     """
-    start_ns = int(times[0])
     cells: list[Html] = []
     for camera in cameras:
         cells.append(tag("p", camera, class_="camera"))
@@ -44,7 +49,7 @@ def contact_sheet(
     return tag("div", *cells, class_="sheet", style=_columns(len(times)))
 
 
-def filmstrip(reader: EpisodeReader, camera: str, times: NDArray[np.int64]) -> Html:
+def filmstrip(reader: EpisodeReader, camera: str, times: Sequence[int] | NDArray[np.int64]) -> Html:
     """One camera's pictures in a row, without words."""
     recorded = _times(reader, camera)
     cells = [tag("figure", _picture(reader, camera, _newest(recorded, int(t_ns)))) for t_ns in times]

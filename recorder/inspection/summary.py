@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -89,7 +90,9 @@ class EpisodeSummary(Config):
 def summarise(reader: EpisodeReader, config: QualityConfig | None = None) -> EpisodeSummary:
     """Read an episode once and judge it. Raises BadEpisodeError where the file is not sound."""
     recording = read_recording(reader)
-    meta, ledger = reader.meta, reader.ledger
+    meta = reader.meta
+    # JSON may hold half of a surrogate pair, which no text that is written can.
+    ledger = json.loads(json.dumps(reader.ledger, ensure_ascii=False).encode("utf-8", "replace"))
     return EpisodeSummary(
         path=str(reader.path),
         episode_id=meta.episode_id,
@@ -129,13 +132,11 @@ def _created(wall_ns: int) -> str:
 
 
 def _entry(ledger: Mapping[str, Any], *path: str) -> Mapping[str, Any]:
-    """A part of the ledger, which is free JSON: empty where it is not an object. Its keys can be printed."""
+    """A part of the ledger, which is free JSON: empty where it is not an object."""
     part: Any = ledger
     for name in path:
         part = part.get(name, {}) if isinstance(part, dict) else {}
-    if not isinstance(part, dict):
-        return {}
-    return {key.encode("utf-8", "replace").decode(): value for key, value in part.items()}
+    return part if isinstance(part, dict) else {}
 
 
 def _whole(value: Any, otherwise: int) -> int:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 
 from robots.contract import RobotError
+from robots.mujoco import foreign
 from robots.mujoco.backend import mujoco
 from teleloom.specs import RobotSpec
 
@@ -25,24 +26,33 @@ _DDQ_MAX = {"panda": (15.0, 7.5, 10.0, 12.5, 15.0, 20.0, 20.0), "ur5e": (15.0,) 
 _UNKNOWN_DQ_MAX = 2.0
 _UNKNOWN_DDQ_MAX = 10.0
 _UNKNOWN_EFFORT = 100.0
+_UNKNOWN_OPENING_M = 0.08
+_SLIDE = int(mujoco.mjtJoint.mjJNT_SLIDE)
+
+
+class _Gripper(TypedDict):
+    gripper_actuator: str | None
+    gripper_joints: tuple[str, ...]
+    gripper_ctrl: tuple[float, float]
+    gripper_angles: tuple[float, float]
 
 
 @dataclass(frozen=True)
 class Arm:
     """A model of an arm alone, and the names by which it is moved.
 
-    text: the MJCF or URDF. folder: where its meshes lie, None for a built-in arm. actuators: one position actuator per
-    joint of `spec.joint_names`. gripper_actuator: None for an arm without a gripper; gripper_ctrl: its control value
-    when closed and when open; gripper_joints: the fingers' joints, the first of which tells the opening.
+    path: the user's file, None for a built-in arm. actuators: one position actuator per joint of `spec.joint_names`.
+    gripper_actuator: None for an arm without a gripper; gripper_ctrl: its control value when closed and when open;
+    gripper_joints: the fingers' joints; gripper_angles: the sum of their positions when closed and when open.
     """
 
     spec: RobotSpec
-    text: str
-    folder: Path | None
+    path: Path | None
     actuators: tuple[str, ...]
-    gripper_actuator: str | None
-    gripper_joints: tuple[str, ...]
-    gripper_ctrl: tuple[float, float]
+    gripper_actuator: str | None = None
+    gripper_joints: tuple[str, ...] = ()
+    gripper_ctrl: tuple[float, float] = (0.0, 1.0)
+    gripper_angles: tuple[float, float] = (0.0, 1.0)
 
 
 def load_arm(robot: str) -> Arm:
@@ -52,65 +62,60 @@ def load_arm(robot: str) -> Arm:
     """
     if robot in BUILT_IN:
         text = (files("robots.mujoco") / "models" / f"{robot}.xml").read_text(encoding="utf-8")
-        return _describe(robot, text, None)
+        return _describe(robot, mujoco.MjSpec.from_string(text), text, None)
     path = Path(robot)
     if not path.is_file():
         raise RobotError(f"no robot '{robot}': neither a built-in arm ({', '.join(BUILT_IN)}) nor a file")
-    return _describe(path.stem, path.read_text(encoding="utf-8"), path.parent)
+    return _describe(path.stem, foreign.parse(path), None, path)
 
 
 def arm_spec(arm: Arm) -> Any:
     """A fresh MjSpec of the arm, ready to be attached to a scene."""
-    return _parse(arm.spec.name, arm.text, arm.folder)
+    return mujoco.MjSpec.from_string(arm.spec.model) if arm.path is None else foreign.parse(arm.path)
 
 
-def _parse(name: str, text: str, folder: Path | None) -> Any:
+def _describe(name: str, source: Any, text: str | None, path: Path | None) -> Arm:
+    """The facts that the model states. text: the model's own, None to write one without the files it refers to."""
     try:
-        spec = mujoco.MjSpec.from_string(text)
-    except ValueError as error:
-        raise RobotError(f"robot '{name}' is not a model that MuJoCo reads: {error}") from None
-    if folder is not None:
-        spec.modelfiledir = str(folder)
-    return spec
-
-
-def _describe(name: str, text: str, folder: Path | None) -> Arm:
-    try:
-        model = _parse(name, text, folder).compile()
+        model = source.compile()
     except ValueError as error:
         raise RobotError(f"robot '{name}' cannot be built: {error}") from None
-    site = _first_named(name, "tool site", TOOL_SITES, [model.site(i).name for i in range(model.nsite)])
-    bodies = [model.body(i).name for i in range(1, model.nbody)]
-    base = next((b for b in BASE_BODIES if b in bodies), bodies[0])
+    site = _tool_site(name, model)
     joints = _arm_joints(model, site)
     if not joints:
         raise RobotError(f"robot '{name}': no hinge joint lies between its base and its tool site '{site}'")
     actuators = _joint_actuators(name, model, joints)
-    grip, fingers, ctrl = _gripper(model, set(joints), set(actuators))
-    opening = _opening_m(model, fingers)
+    bodies = [model.body(i).name for i in range(1, model.nbody)]
+    gripper = _gripper(model, set(joints), set(actuators))
+    limits = [_range(model, joint) for joint in joints]
     spec = RobotSpec(
         name=name,
         joint_names=joints,
-        q_min=tuple(_range(model, joint)[0] for joint in joints),
-        q_max=tuple(_range(model, joint)[1] for joint in joints),
+        q_min=tuple(low for low, _ in limits),
+        q_max=tuple(high for _, high in limits),
         dq_max=_DQ_MAX.get(name, (_UNKNOWN_DQ_MAX,) * len(joints)),
         ddq_max=_DDQ_MAX.get(name, (_UNKNOWN_DDQ_MAX,) * len(joints)),
-        effort_max=tuple(_effort(model, actuator) for actuator in actuators),
+        effort_max=tuple(_effort(model, *pair) for pair in zip(joints, actuators, strict=True)),
         home_q=_home(model, joints),
         rate_hz=RATE_HZ,
-        model=text,
+        model=foreign.kinematic_text(source, model) if text is None else text,
         tool_site=site,
-        base_body=base,
-        gripper_max_m=opening if opening > 0.0 else 0.08,
+        base_body=next((body for body in BASE_BODIES if body in bodies), bodies[0]),
+        gripper_max_m=_opening_m(model, gripper["gripper_joints"]),
     )
-    return Arm(spec, text, folder, actuators, grip, fingers, ctrl)
+    return Arm(spec, path, actuators, **gripper)
 
 
-def _first_named(robot: str, what: str, wanted: tuple[str, ...], present: list[str]) -> str:
-    found = next((name for name in wanted if name in present), None)
+def _tool_site(robot: str, model: Any) -> str:
+    present = [model.site(i).name for i in range(model.nsite)]
+    found = next((name for name in TOOL_SITES if name in present), None)
     if found is None:
         known = ", ".join(name for name in present if name) or "none"
-        raise RobotError(f"robot '{robot}' has no {what}: name one of {', '.join(wanted)}; it has: {known}")
+        raise RobotError(
+            f"robot '{robot}' has no tool site; name one of its sites (in a URDF: a link) {TOOL_SITES[0]}, where the "
+            f"fingers meet, z out of the hand, fingers opening along y. Also known: {', '.join(TOOL_SITES[1:])}. "
+            f"It has: {known}"
+        )
     return found
 
 
@@ -143,27 +148,33 @@ def _joint_actuators(robot: str, model: Any, joints: tuple[str, ...]) -> tuple[s
     return tuple(by_joint[joint] for joint in joints)
 
 
-def _gripper(
-    model: Any, joints: set[str], actuators: set[str]
-) -> tuple[str | None, tuple[str, ...], tuple[float, float]]:
-    """The actuator that is left over, the slide joints, and the control values of closed and open."""
+def _gripper(model: Any, joints: set[str], actuators: set[str]) -> _Gripper:
+    """The actuator that is left over, and what it moves. Sliding fingers open with it, turning fingers close."""
     rest = [i for i in range(model.nu) if model.actuator(i).name not in actuators]
-    if not rest:
-        return None, (), (0.0, 1.0)
-    chosen = next((i for i in rest if "grip" in model.actuator(i).name.lower()), rest[0])
-    low, high = (float(value) for value in model.actuator_ctrlrange[chosen])
-    fingers = tuple(
-        model.joint(i).name
+    fingers = [
+        i
         for i in range(model.njnt)
-        if model.joint(i).name not in joints and int(model.jnt_type[i]) != int(mujoco.mjtJoint.mjJNT_FREE)
+        if model.joint(i).name not in joints and int(model.jnt_type[i]) in (_SLIDE, int(mujoco.mjtJoint.mjJNT_HINGE))
+    ]
+    if not rest or not fingers:
+        return _Gripper(gripper_actuator=None, gripper_joints=(), gripper_ctrl=(0.0, 1.0), gripper_angles=(0.0, 1.0))
+    chosen = next((i for i in rest if "grip" in model.actuator(i).name.lower()), rest[0])
+    slides = [i for i in fingers if int(model.jnt_type[i]) == _SLIDE]
+    used = slides or fingers[:1]
+    low, high = (float(value) for value in model.actuator_ctrlrange[chosen])
+    least, most = (float(model.jnt_range[used, end].sum()) for end in (0, 1))
+    return _Gripper(
+        gripper_actuator=model.actuator(chosen).name,
+        gripper_joints=tuple(model.joint(i).name for i in used),
+        gripper_ctrl=(low, high) if slides else (high, low),
+        gripper_angles=(least, most) if slides else (most, least),
     )
-    return model.actuator(chosen).name, fingers, (low, high)
 
 
 def _opening_m(model: Any, fingers: tuple[str, ...]) -> float:
-    """Distance between two sliding fingers when open, metres; 0 where the fingers do not slide."""
-    slides = [f for f in fingers if int(model.joint(f).type[0]) == int(mujoco.mjtJoint.mjJNT_SLIDE)]
-    return float(sum(model.joint(f).range[1] for f in slides))
+    """Distance between two sliding fingers when open, metres; a usual one where the fingers do not slide."""
+    slides = [finger for finger in fingers if int(model.joint(finger).type[0]) == _SLIDE]
+    return float(sum(model.joint(finger).range[1] for finger in slides)) or _UNKNOWN_OPENING_M
 
 
 def _range(model: Any, joint: str) -> tuple[float, float]:
@@ -174,9 +185,13 @@ def _range(model: Any, joint: str) -> tuple[float, float]:
     return float(entry.range[0]), float(entry.range[1])
 
 
-def _effort(model: Any, actuator: str) -> float:
-    limit = float(model.actuator(actuator).forcerange[1])
-    return limit if limit > 0.0 else _UNKNOWN_EFFORT
+def _effort(model: Any, joint: str, actuator: str) -> float:
+    """The tighter of the actuator's and the joint's force limit, N·m."""
+    limits = (
+        float(model.actuator(actuator).forcerange[1]),
+        float(model.jnt_actfrcrange[int(model.joint(joint).id), 1]),
+    )
+    return min((limit for limit in limits if limit > 0.0), default=_UNKNOWN_EFFORT)
 
 
 def _home(model: Any, joints: tuple[str, ...]) -> tuple[float, ...]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -27,7 +28,7 @@ BLOCK_HALF_M = 0.021
 
 @dataclass(frozen=True)
 class Prop:
-    """A kind of thing. build(scene, body, placement, prop) adds its geoms to the body."""
+    """A kind of thing. build(scene, body, rgb) adds its geoms to the body; long: a hand takes it across its x axis."""
 
     build: Callable[[Any, Any, Rgb], None]
     half_height: float
@@ -63,9 +64,8 @@ def _round_fruit(semi_axes: tuple[float, float, float]) -> Callable[[Any, Any, R
     def build(scene: Any, body: Any, rgb: Rgb) -> None:
         _geom(scene, body, "thing", "ellipsoid", rgb, size=list(semi_axes))
         top = semi_axes[2]
-        _geom(
-            scene, body, "look", "capsule", _STEM, size=[0.002, 0, 0], fromto=[0, 0, top - 0.003, 0.003, 0, top + 0.008]
-        )
+        stem = [0.0, 0.0, top - 0.003, 0.003, 0.0, top + 0.008]
+        _geom(scene, body, "look", "capsule", _STEM, size=[0.002, 0, 0], fromto=stem)
         _geom(
             scene, body, "look", "ellipsoid", _LEAF, size=[0.009, 0.004, 0.0015], pos=[0.009, 0.002, top + 0.004],
             quat=[0.97, 0.0, -0.22, 0.08],
@@ -90,7 +90,7 @@ def _banana(scene: Any, body: Any, rgb: Rgb) -> None:
     bend, half_angle, radius = 0.085, 0.62, 0.017
     angles = np.linspace(-half_angle, half_angle, 6)
     points = [(bend * np.sin(a), bend * (np.cos(half_angle / 2) - np.cos(a)), 0.0) for a in angles]
-    for start, end in zip(points[:-1], points[1:], strict=True):
+    for start, end in pairwise(points):
         _geom(scene, body, "thing", "capsule", rgb, size=[radius, 0, 0], fromto=[*start, *end])
     for tip, inner in ((points[0], points[1]), (points[-1], points[-2])):
         out = np.array(tip) + 0.75 * (np.array(tip) - np.array(inner))
@@ -163,7 +163,7 @@ def _mug(scene: Any, body: Any, rgb: Rgb) -> None:
     _geom(scene, body, "fixture", "cylinder", rgb, size=[0.037, 0.040, 0], pos=[0, 0, 0.040], group=3)
     arc = np.linspace(-1.25, 1.25, 5)
     points = [(0.034 + 0.022 * np.cos(a), 0.0, 0.041 + 0.022 * np.sin(a)) for a in arc]
-    for start, end in zip(points[:-1], points[1:], strict=True):
+    for start, end in pairwise(points):
         _geom(scene, body, "look", "capsule", rgb, size=[0.0045, 0, 0], fromto=[*start, *end])
 
 

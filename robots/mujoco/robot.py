@@ -29,12 +29,13 @@ class _Wiring:
         kp = model.actuator_gainprm[self.actuators, 0]
         kv = -model.actuator_biasprm[self.actuators, 2]
         self.lead_s = kv / kp
-        self.gripper = (
-            None if arm.gripper_actuator is None else int(model.actuator(scene.arm_name(arm.gripper_actuator)).id)
-        )
+        self.gripper: int | None = None
+        if arm.gripper_actuator is not None:
+            self.gripper = int(model.actuator(scene.arm_name(arm.gripper_actuator)).id)
         self.gripper_ctrl = arm.gripper_ctrl
-        self.fingers = np.array([int(model.joint(scene.arm_name(name)).qposadr[0]) for name in arm.gripper_joints], int)
-        self.finger_open = float(sum(model.joint(scene.arm_name(name)).range[1] for name in arm.gripper_joints)) or 1.0
+        fingers = [model.joint(scene.arm_name(name)) for name in arm.gripper_joints]
+        self.fingers = np.array([int(finger.qposadr[0]) for finger in fingers], dtype=np.intp)
+        self.finger_closed, self.finger_open = arm.gripper_angles
         sensors = [model.sensor(i).name for i in range(model.nsensor)]
         force, torque = scene.arm_name("tool_force"), scene.arm_name("tool_torque")
         self.force = int(model.sensor(force).adr[0]) if force in sensors and torque in sensors else None
@@ -126,10 +127,11 @@ class MujocoRobot:
         wiring = self._wiring
         if not wiring.fingers.size:
             return 1.0
-        return min(max(float(self._simulation.data.qpos[wiring.fingers].sum()) / wiring.finger_open, 0.0), 1.0)
+        total = float(self._simulation.data.qpos[wiring.fingers].sum())
+        return min(max((total - wiring.finger_closed) / (wiring.finger_open - wiring.finger_closed), 0.0), 1.0)
 
     def _wrench(self) -> Vec6 | None:
-        """Force and torque on the tool by what it touches and carries, base frame; the hand's own weight is taken off."""
+        """Force and torque on the tool by what it touches and carries, base frame, without the hand's own weight."""
         data, wiring = self._simulation.data, self._wiring
         if wiring.force is None:
             return None

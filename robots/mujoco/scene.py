@@ -13,7 +13,8 @@ from robots.mujoco import props
 from robots.mujoco.arm import Arm, arm_spec
 from robots.mujoco.backend import mujoco
 from robots.mujoco.layout import Layout
-from robots.mujoco.viewpoints import add_camera
+from robots.mujoco.viewpoints import add_camera, body_pose_at_home
+from teleloom import pose
 from teleloom.specs import CameraSpec
 
 PHYSICS_DT_S = 1.0 / 600.0
@@ -45,6 +46,8 @@ def build_scene(arm: Arm, layout: Layout, cameras: Sequence[CameraSpec]) -> Scen
     spec = mujoco.MjSpec.from_string((files("robots.mujoco") / "scenes" / "kitchen.xml").read_text(encoding="utf-8"))
     spec.option.timestep = PHYSICS_DT_S
     mount = next(frame for frame in spec.frames if frame.name == "mount")
+    x, y, z, qx, qy, qz, qw = pose.inverse(body_pose_at_home(arm, arm.spec.base_body))
+    mount.pos, mount.quat = [x, y, z], [qw, qx, qy, qz]
     spec.attach(arm_spec(arm), frame=mount, prefix=ARM_PREFIX)
     for placement in layout.things:
         props.add(spec, placement)

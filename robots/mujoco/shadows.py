@@ -50,7 +50,7 @@ class Shadows:
     def _ellipse(
         self, data: Any, geoms: NDArray[np.intp]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], float]:
-        """Centre (2,), semi-axes (2,), rotation (3, 3) of the body's outline from above, and its clearance in metres."""
+        """Centre (2,), semi-axes (2,) and rotation (3, 3) of the body's outline from above, and its clearance, m."""
         rotation = data.geom_xmat[geoms].reshape(-1, 3, 3)
         half = self._model.geom_aabb[geoms, 3:]
         centres = data.geom_xpos[geoms]

@@ -62,7 +62,7 @@ class Simulation:
         return pose.make(self.data.xpos[body], np.roll(self.data.xquat[body], -1))
 
     def objects(self) -> dict[str, Array]:
-        """Pose (7,) in the base frame of every thing, of the cabinet and its drawer's handle, and of each stain still to be seen."""
+        """Pose (7,) in the base frame of every thing, the cabinet, the drawer's handle, each stain still to be seen."""
         poses = {name: self.pose_of(name) for name in self._things}
         poses["handle"] = pose.make(self.data.site_xpos[self._handle], (0.0, 0.0, 0.0, 1.0))
         for index, ((x, y), dirt) in enumerate(zip(self._spots, self.dirt, strict=True)):
@@ -103,8 +103,8 @@ class Simulation:
         if arm.gripper_actuator is not None:
             self.data.ctrl[int(self.model.actuator(self.scene.arm_name(arm.gripper_actuator)).id)] = arm.gripper_ctrl[1]
         for joint in arm.gripper_joints:
-            entry = self.model.joint(self.scene.arm_name(joint))
-            self.data.qpos[int(entry.qposadr[0])] = entry.range[1]
+            finger = int(self.model.joint(self.scene.arm_name(joint)).qposadr[0])
+            self.data.qpos[finger] = arm.gripper_angles[1] / len(arm.gripper_joints)
         self.data.qpos[self._drawer_qpos] = self.scene.layout.drawer_m
         mujoco.mj_forward(self.model, self.data)
         self._sponge_before = self._sponge_xy()

@@ -6,13 +6,12 @@ import math
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from robots.contract import CameraError
 from robots.mujoco.arm import Arm, arm_spec
 from robots.mujoco.backend import mujoco
 from teleloom import pose
-from teleloom.pose import Array
+from teleloom.pose import Array, Numbers
 from teleloom.specs import CameraSpec
 
 # name: position (m), the point looked at (m), vertical field of view (deg); base frame.
@@ -33,10 +32,9 @@ def default_cameras(arm: Arm, size: int = 256, rate_hz: float = 10.0) -> tuple[C
     return tuple(_spec(arm, name, size, rate_hz) for name in sorted(names))
 
 
-def look_at(eye: ArrayLike, target: ArrayLike) -> Array:
+def look_at(eye: Numbers, target: Numbers) -> Array:
     """Pose of an optical frame at `eye` that looks at `target` with the horizon level."""
-    eye = np.asarray(eye, dtype=np.float64)
-    forward = np.asarray(target, dtype=np.float64) - eye
+    forward = np.asarray(target, dtype=np.float64) - np.asarray(eye, dtype=np.float64)
     forward /= np.linalg.norm(forward)
     right = np.cross(forward, (0.0, 0.0, 1.0))
     right /= np.linalg.norm(right)
@@ -68,7 +66,7 @@ def add_camera(spec: Any, prefix: str, arm: Arm, camera: CameraSpec) -> None:
     body = spec.worldbody
     if camera.mount is not None:
         body = spec.body(prefix + camera.mount)
-        T_base_gl = pose.compose(pose.inverse(_body_pose_at_home(arm, camera.mount)), T_base_gl)
+        T_base_gl = pose.compose(pose.inverse(_in_base(arm, body_pose_at_home(arm, camera.mount))), T_base_gl)
     x, y, z, w = T_base_gl[3:]
     body.add_camera(name=camera.name, pos=T_base_gl[:3], quat=[w, x, y, z], fovy=fovy_deg(camera))
 
@@ -98,7 +96,7 @@ def _wrist(arm: Arm) -> tuple[Array, float, str]:
     mount = model.body(int(site.bodyid[0])).name
     quat = np.zeros(4)
     mujoco.mju_mat2Quat(quat, data.site_xmat[int(site.id)])
-    T_base_tool = pose.make(data.site_xpos[int(site.id)], np.roll(quat, -1))
+    T_base_tool = _in_base(arm, pose.make(data.site_xpos[int(site.id)], np.roll(quat, -1)))
     eye = pose.compose(T_base_tool, pose.make((0.085, 0.0, -_WRIST_BACK_M), (0, 0, 0, 1)))[:3]
     target = pose.compose(T_base_tool, pose.make((0.018, 0.0, 0.03), (0, 0, 0, 1)))[:3]
     forward = (target - eye) / np.linalg.norm(target - eye)
@@ -109,14 +107,19 @@ def _wrist(arm: Arm) -> tuple[Array, float, str]:
     return pose.make(eye, pose.quat_from_matrix(matrix)), 68.0, mount
 
 
-def _body_pose_at_home(arm: Arm, body: str) -> Array:
+def body_pose_at_home(arm: Arm, body: str) -> Array:
+    """Pose (7,) of one of the arm's bodies at home_q, in the frame of the arm's own model."""
     model, data = _at_home(arm)
     index = int(model.body(body).id)
     return pose.make(data.xpos[index], np.roll(data.xquat[index], -1))
 
 
+def _in_base(arm: Arm, in_model: Array) -> Array:
+    return pose.compose(pose.inverse(body_pose_at_home(arm, arm.spec.base_body)), in_model)
+
+
 def _at_home(arm: Arm) -> tuple[Any, Any]:
-    """The arm alone at home_q, in its base body's frame when that stands at the origin."""
+    """The arm alone at home_q."""
     model = arm_spec(arm).compile()
     data = mujoco.MjData(model)
     for joint, value in zip(arm.spec.joint_names, arm.spec.home_q, strict=True):

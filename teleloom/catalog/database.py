@@ -26,6 +26,8 @@ class Database:
 
     def __init__(self, url: str | URL) -> None:
         self._engine = _engine(url)
+        isolation = {"isolation_level": "REPEATABLE READ"} if self._engine.dialect.name == "postgresql" else {}
+        self._reading = self._engine.execution_options(**isolation)
         self._writing = self._engine.execution_options(sqlite_begin="IMMEDIATE")
         try:
             self._migrate()
@@ -36,8 +38,8 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """A consistent view, for SELECT."""
-        with self._engine.begin() as connection:
+        """The database as of one moment, for SELECT."""
+        with self._reading.begin() as connection:
             yield connection
 
     @contextmanager

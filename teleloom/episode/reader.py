@@ -45,6 +45,7 @@ class BadEpisodeError(ValueError):
 class EpisodeReader:
     """An open episode file. Opening checks the file's structure and metadata; each access checks what it reads.
 
+    meta: what is known besides the streams. stream_names: the streams it keeps, sorted; cameras as `cameras/<name>`.
     Raises BadEpisodeError, from the constructor and from every method. Close it, or use it as a context manager.
     """
 
@@ -60,6 +61,7 @@ class EpisodeReader:
                 self._objects = survey.objects(self._file, self.path.stat().st_size)
             self._check_head()
             self.meta: EpisodeMeta = self._read_meta()
+            self.stream_names: tuple[str, ...] = _stream_names(self._objects)
         except BaseException:
             self._file.close()
             raise
@@ -80,12 +82,6 @@ class EpisodeReader:
     def id(self) -> str:
         """The episode's id."""
         return self.meta.episode_id
-
-    @property
-    def stream_names(self) -> tuple[str, ...]:
-        """The streams that the file keeps, sorted; cameras as `cameras/<name>`."""
-        names = (path.removeprefix("streams/").rpartition("/") for path in self._objects if path.startswith("streams/"))
-        return tuple(sorted(stream for stream, _, column in names if column == "t_ns"))
 
     @property
     def cameras(self) -> tuple[str, ...]:
@@ -282,6 +278,11 @@ class EpisodeReader:
                 for start in range(0, len(data), HASH_BLOCK_BYTES):
                     digest.update(data[start : start + HASH_BLOCK_BYTES].data)
         return digest.hexdigest()
+
+
+def _stream_names(paths: Iterable[str]) -> tuple[str, ...]:
+    times = (path.removeprefix("streams/") for path in paths if path.startswith("streams/"))
+    return tuple(sorted(path.removesuffix("/t_ns") for path in times if path.endswith("/t_ns")))
 
 
 def _check_steps(steps: Steps, joints: int) -> None:

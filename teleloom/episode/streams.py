@@ -177,6 +177,8 @@ class Stream:
 
     def rows(self, order: NDArray[np.int64]) -> Stream:
         """The stream made of the rows `order`, in that order."""
+        if np.array_equal(order, np.arange(len(self))):
+            return self
         frames = [self.frames[i] for i in order] if self.frames else ()
         return Stream({name: values[order] for name, values in self.columns.items()}, self.attributes, frames)
 

@@ -31,6 +31,7 @@ def objects(file: h5py.File, file_bytes: int) -> dict[str, h5py.Dataset]:
         for name in group:
             path = f"{prefix}{name}"
             seen += 1
+            _check_name(name, group)
             if seen > MAX_OBJECTS or depth > MAX_DEPTH:
                 raise ValueError(f"more than {MAX_OBJECTS} objects, or groups nested deeper than {MAX_DEPTH}")
             if type(group.get(name, getlink=True)) is not h5py.HardLink:
@@ -52,6 +53,7 @@ def attributes(item: h5py.Group) -> dict[str, Any]:
         raise ValueError(f"{item.name} has more than {MAX_ATTRIBUTES} attributes")
     values: dict[str, Any] = {}
     for name in item.attrs:
+        _check_name(name, item)
         stored = item.attrs.get_id(name)
         if stored.shape != () or stored.dtype.kind not in "iufbS":
             raise ValueError(f"attribute {name} of {item.name} is no number and no text of fixed length")
@@ -67,6 +69,11 @@ def texts(dataset: h5py.Dataset) -> list[str]:
     if dataset.dtype.kind != "S" or dataset.ndim != 1:
         raise ValueError(f"{dataset.name} is {dataset.dtype} {dataset.shape}, not a column of texts")
     return [bytes(value).decode() for value in dataset[()]]
+
+
+def _check_name(name: str | bytes, parent: h5py.Group) -> None:
+    if not isinstance(name, str) or not name.isprintable():
+        raise ValueError(f"{parent.name} holds something with an unreadable name")
 
 
 def _check_dataset(path: str, dataset: h5py.Dataset, file_bytes: int) -> None:

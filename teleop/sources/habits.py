@@ -26,7 +26,9 @@ class ScriptedOperatorConfig(Config):
     look_rate_hz: Positive = Field(default=10.0, description="looks at the scene per second")
     reaction_s: float = Field(default=0.15, ge=0, description="time from a look to what the hand makes of it")
     sight_m: float = Field(default=0.0005, ge=0, description="error per axis in judging where the tool is")
-    workspace_m: Vec3 = Field(default=(0.25, 0.25, 0.22), description="how far the hand goes from its comfortable place")
+    workspace_m: Vec3 = Field(
+        default=(0.25, 0.25, 0.22), description="how far the hand goes from where it is held"
+    )
     wrist_rad: Positive = Field(default=1.1, description="how far the hand turns from its comfortable orientation")
     comfortable: Pose = Field(
         default=(-0.25, -0.2, 0.1, 0.0, 0.258819, 0.0, 0.965926), description="where the hand is held, base frame"
@@ -38,4 +40,5 @@ class ScriptedOperatorConfig(Config):
     mistake_rate: Fraction = Field(default=0.0, description="share of episodes with a mistake")
     give_up_rate: Fraction = Field(default=0.5, description="share of mistakes after which the operator gives up")
     corrections: int = Field(default=4, ge=1, description="corrections at one waypoint before going on as it is")
+    patience_s: Positive = Field(default=45.0, description="time after which the operator takes it for failed")
     rest_s: Positive = Field(default=0.5, description="rest at the end before the verdict")

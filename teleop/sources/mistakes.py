@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import enum
 import math
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import replace
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -51,12 +52,11 @@ def with_mistake(plan: Plan, mistake: Mistake, rng: np.random.Generator, gives_u
         yield from _opened_on_the_way(plan)
     else:
         yield from _shifted_until_opened(plan, rng.uniform(0.11, 0.15) * aside)
-    if not gives_up:
-        yield from plan
+    yield from islice(plan, 1) if gives_up else plan
 
 
 def _shifted_until_closed(plan: Plan, offset: Array) -> Iterator[Waypoint]:
-    """Shifted aims up to the one that closes the gripper and the lift after it."""
+    """Shifted aims up to the one that closes the gripper."""
     for waypoint in plan:
         yield _shifted(waypoint, offset)
         if waypoint.gripper < 0.5:
@@ -64,7 +64,7 @@ def _shifted_until_closed(plan: Plan, offset: Array) -> Iterator[Waypoint]:
 
 
 def _shifted_until_opened(plan: Plan, offset: Array) -> Iterator[Waypoint]:
-    """Aims as they are until the thing is lifted; from there shifted until the gripper opens."""
+    """Aims as they are until the thing is lifted; from there shifted up to the one that opens the gripper."""
     yield from _until_lifted(plan)
     for waypoint in plan:
         yield _shifted(waypoint, offset)
@@ -77,4 +77,20 @@ def _opened_on_the_way(plan: Plan) -> Iterator[Waypoint]:
     lifted = yield from _until_lifted(plan)
     onward = next(plan, None)
     if lifted is not None and onward is not None:
-        yield replace(onward, pose=pose.interpolate(lifted.pose, onward.pose, 0.5), gripper=1.0, dwell_s=0.3)
+        half_way = pose.interpolate(lifted.pose, onward.pose, 0.5)
+        yield replace(onward, pose=half_way, gripper=1.0, dwell_s=0.3)
+
+
+def _until_lifted(plan: Plan) -> Generator[Waypoint, None, Waypoint | None]:
+    """Aims up to the first move with a closed gripper; returns that, None where the plan ends before."""
+    closed = False
+    for waypoint in plan:
+        yield waypoint
+        if closed and waypoint.gripper < 0.5:
+            return waypoint
+        closed = waypoint.gripper < 0.5
+    return None
+
+
+def _shifted(waypoint: Waypoint, offset: Array) -> Waypoint:
+    return replace(waypoint, pose=pose.make(waypoint.pose[:3] + offset, waypoint.pose[3:]))

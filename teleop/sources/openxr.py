@@ -147,8 +147,9 @@ class OpenXrOperator:
 
     def _take(self, sample: XrSample) -> None:
         frame = self._assembler.frame(sample)
-        with self._lock:
-            self._newest = carry_faults(self._newest, frame)
+        if frame is not None:
+            with self._lock:
+                self._newest = carry_faults(self._newest, frame)
         if sample.recentred:
             self._say("recentred")
         frozen = self._assembler.frozen_hands

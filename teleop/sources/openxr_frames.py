@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+import msgspec
 from numpy.typing import ArrayLike
 
 from teleloom.messages import Controller, Pose, Vec2, Vec3, XrFrame
@@ -103,6 +104,9 @@ class FrameAssembler:
     A hand is untracked in a frame when the runtime says so, when its pose is not finite, when it has been frozen for
     longer than `freeze_timeout_ns`, and when the reference space moved. A hand that was never located is None. One
     that has gone is inactive and keeps its last pose, squeeze and trigger: a release is seen, never guessed.
+
+    A sample that shows nothing new makes no frame: a runtime that does not predict gives the same pose twice when it
+    is asked faster than its headset sends, and the same pose with a later time would be a hand that stopped.
     """
 
     def __init__(self, rebase: Rebase, freeze_timeout_ns: int) -> None:
@@ -110,6 +114,7 @@ class FrameAssembler:
         self._watch = {hand: FreezeWatch(freeze_timeout_ns) for hand in HANDS}
         self._last: dict[str, Controller] = {}
         self._frozen: dict[str, bool] = dict.fromkeys(HANDS, False)
+        self._newest: XrFrame | None = None
         self._seq = 0
 
     @property
@@ -117,8 +122,8 @@ class FrameAssembler:
         """The hands whose pose had stopped coming in the newest frame."""
         return tuple(hand for hand in HANDS if self._frozen[hand])
 
-    def frame(self, sample: XrSample) -> XrFrame:
-        """The frame of one sample."""
+    def frame(self, sample: XrSample) -> XrFrame | None:
+        """The frame of one sample; None if it shows tracked hands just as the frame before did."""
         head = _usable(sample.head)
         frame = XrFrame(
             t_ns=sample.t_ns,
@@ -127,6 +132,9 @@ class FrameAssembler:
             left=self._hand("left", sample.left, sample),
             right=self._hand("right", sample.right, sample),
         )
+        if self._newest is not None and _repeats(frame, self._newest):
+            return None
+        self._newest = frame
         self._seq += 1
         return frame
 
@@ -154,6 +162,12 @@ class FrameAssembler:
         )
         self._last[hand] = controller
         return controller
+
+
+def _repeats(frame: XrFrame, before: XrFrame) -> bool:
+    """Whether a frame with a hand that is tracked says nothing but the time that the one before it did not."""
+    is_tracked = any(hand is not None and hand.tracked for hand in (frame.left, frame.right))
+    return is_tracked and msgspec.structs.replace(frame, t_ns=before.t_ns, seq=before.seq) == before
 
 
 def _usable(xr_pose: Pose | None) -> Pose | None:

@@ -93,6 +93,8 @@ class ScriptedOperator:
         for waypoint in plan:
             self.doing = waypoint.label
             yield from worker.bring_to(waypoint)
+            if worker.now_s > config.patience_s:
+                break
         self.doing = "look at the result"
         yield from worker.let_go()
         yield from worker.pause(config.rest_s)

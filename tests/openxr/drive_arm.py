@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 from drive_session import packet_of, vibrations
 from monado import PORT, Service
@@ -20,7 +21,7 @@ from remote_sender import RemoteSender
 
 from robots.mujoco.station import SimulatedStation
 from teleloom import pose
-from teleloom.clock import MonotonicClock, VirtualClock
+from teleloom.clock import MonotonicClock
 from teleloom.messages import AnyMessage, ControlMode, ControlTick, Event, JointCommand, Pose, RobotState, XrFrame
 from teleop.config import TeleopConfig
 from teleop.loop import TeleopLoop
@@ -34,7 +35,11 @@ RELEASED, SQUEEZED = {"squeeze": 0.0}, {"squeeze": 1.0}
 
 
 class RealTimeArm:
-    """The station's robot on the machine's clock: physics catches up with the present whenever it is read."""
+    """The station's robot on the machine's clock.
+
+    Physics goes one control period on at every reading: a machine that stalls, stalls the arm with the loop, and the
+    figures are the loop's and not the machine's.
+    """
 
     def __init__(self, station: SimulatedStation) -> None:
         self.spec = station.robot.spec
@@ -45,9 +50,8 @@ class RealTimeArm:
         self._station.robot.connect()
 
     def read(self) -> RobotState:
-        behind_ns = time.monotonic_ns() - self._station.clock.now_ns()
-        self._station.step(max(behind_ns // 5_000_000, 0))
-        return self._station.robot.read()
+        self._station.step()
+        return msgspec.structs.replace(self._station.robot.read(), t_ns=time.monotonic_ns())
 
     def command(self, command: JointCommand) -> None:
         self._station.robot.command(command)
@@ -117,11 +121,28 @@ class Rig:
         return len(self.moments) - 1
 
     def engage(self, sender: RemoteSender) -> int:
-        """Release the clutch, squeeze it; the index of the first engaged tick."""
-        self.until_packet(sender.set(right=RELEASED)[0])
-        self.run(0.05)
-        sender.set(right=SQUEEZED)
-        return self.until(is_engaged)
+        """Release the clutch, squeeze it; the index of the first engaged tick. Again where a stall came between."""
+        for _ in range(5):
+            self.until_packet(sender.set(right=RELEASED)[0])
+            self.run(0.05)
+            first = len(self.moments)
+            sender.set(right=SQUEEZED)
+            self.run(0.15)
+            engaged = [i for i in range(first, len(self.moments)) if is_engaged(self.moments[i])]
+            if engaged and is_engaged(self.moments[-1]):
+                return engaged[0]
+        raise RuntimeError(f"the clutch does not engage; the newest tick is {self.moments[-1].tick}")
+
+    def swing(self, sender: RemoteSender) -> int:
+        """Engage at HOME and swing for half a period, when the hand is fast; the index of the first engaged tick."""
+        for _ in range(5):
+            self.until_packet(sender.set(motion=None)[0])
+            start = self.engage(sender)
+            sender.set(motion=SWING)
+            self.run(SWING["period_s"] / 2)
+            if is_engaged(self.moments[-1]):
+                return start
+        raise RuntimeError(f"the arm does not stay engaged; the newest tick is {self.moments[-1].tick}")
 
     def until_packet(self, seq: int) -> int:
         """Index of the first moment with a frame that shows this packet or a later one."""
@@ -151,6 +172,8 @@ def follow(rig: Rig, service: Service, sender: RemoteSender) -> dict[str, Any]:
     return {
         "moved_without_clutch_rad": largest_move(before, unsqueezed),
         "engaged_throughout": all(map(is_engaged, moments)),
+        "interventions": sorted({name for m in moments for name in m.tick.interventions}),
+        "late_ms": rig.loop.timer.report().worst_late_ms,
         "path_m": float(np.ptp([m.robot.ee_pose[:3] for m in moments], axis=0).max()),
         "turn_deg": math.degrees(
             2.0 * max(pose.distance(moments[0].robot.ee_pose, m.robot.ee_pose)[1] for m in moments)
@@ -238,10 +261,7 @@ def hold_and_refuse(rig: Rig, sender: RemoteSender, says_so: int) -> dict[str, A
     sender.set(right={"active": True}, sending=True, motion=SWING)
     refused = rig.run(1.0)
     moved = largest_move(stopped, refused)
-    rig.until_packet(sender.set(motion=None)[0])
-    again = rig.engage(sender)
-    sender.set(motion=SWING)
-    rig.run(SWING["period_s"] / 2)
+    again = rig.swing(sender)
     return {
         "ticks_to_hold": holds - says_so,
         "refused_throughout": all(map(is_holding, refused)),
@@ -255,7 +275,7 @@ def hold_and_refuse(rig: Rig, sender: RemoteSender, says_so: int) -> dict[str, A
 def faults(rig: Rig, service: Service, sender: RemoteSender) -> dict[str, Any]:
     """In full motion: the controller goes inactive; the sender freezes, three times; the runtime is killed."""
     result: dict[str, Any] = {}
-    start_moving(rig, sender)
+    rig.swing(sender)
     sender.set(right={"active": False})
     says_so = rig.until(lambda m: m.frame is not None and m.frame.right is not None and not m.frame.right.active)
     rig.run(0.05)
@@ -263,13 +283,13 @@ def faults(rig: Rig, service: Service, sender: RemoteSender) -> dict[str, Any]:
 
     result["freeze_to_hold_ms"] = []
     for _ in range(3):
-        start_moving(rig, sender)
+        rig.swing(sender)
         _, last_ns = sender.set(sending=False)
         says_so = rig.until(is_holding)
         result["freeze_to_hold_ms"].append((rig.moments[says_so].tick.t_ns - last_ns) / 1e6)
         result["frozen"] = hold_and_refuse(rig, sender, says_so)
 
-    start_moving(rig, sender)
+    rig.swing(sender)
     killed_ns = time.monotonic_ns()
     service.kill()
     says_so = rig.until(is_holding)
@@ -284,18 +304,12 @@ def faults(rig: Rig, service: Service, sender: RemoteSender) -> dict[str, Any]:
     return {**result, **excess(rig)}
 
 
-def start_moving(rig: Rig, sender: RemoteSender) -> None:
-    rig.until_packet(sender.set(motion=None)[0])
-    rig.engage(sender)
-    sender.set(motion=SWING)
-    rig.run(SWING["period_s"] / 2)
-
-
 def main() -> None:
     with contextlib.suppress(PermissionError):
-        os.setpriority(os.PRIO_PROCESS, 0, -10)  # As a station does: other programs must not make the loop late.
+        # As on a robot's PC: other programs must not make the loop, its threads or the sender late.
+        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
     scenario = {"follow": follow, "faults": faults}[sys.argv[1]]
-    station = SimulatedStation("panda", cameras=(), clock=VirtualClock(time.monotonic_ns()))
+    station = SimulatedStation("panda", cameras=())
     arm = RealTimeArm(station)
     config = OpenXrConfig.model_validate_json(sys.argv[2] if len(sys.argv) > 2 else '{"reconnect_s": 0.2}')
     with Service() as service, RemoteSender(PORT) as sender:

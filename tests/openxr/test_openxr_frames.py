@@ -78,13 +78,21 @@ def test_a_base_from_xr_that_is_no_rotation_is_refused(matrix: tuple) -> None:
         OpenXrConfig(base_from_xr=matrix)
 
 
-def test_a_pose_that_repeats_is_untracked_after_the_timeout_and_tracked_once_it_moves() -> None:
+def test_a_pose_that_repeats_makes_no_frame_until_it_has_been_frozen_for_the_timeout() -> None:
     frames = FrameAssembler(Rebase(), freeze_timeout_ns=60 * MS)
-    tracked = [frames.frame(sample(t, held(at(0, 1, 0)))).right.tracked for t in range(0, 100, 10)]
-    assert tracked == [True] * 7 + [False] * 3
+    made = [frames.frame(sample(t, held(at(0, 1, 0)))) for t in range(0, 100, 10)]
+    assert [frame and frame.right.tracked for frame in made] == [True] + [None] * 6 + [False] * 3
     assert frames.frozen_hands == ("right",)
-    assert frames.frame(sample(100, held(at(0, 1, 1e-7)))).right.tracked
+    moved = frames.frame(sample(100, held(at(0, 1, 1e-7))))
+    assert moved.right.tracked
+    assert moved.seq == 4
     assert frames.frozen_hands == ()
+
+
+def test_a_control_that_changes_makes_a_frame_though_the_pose_repeats() -> None:
+    frames = FrameAssembler(Rebase(), freeze_timeout_ns=60 * MS)
+    frames.frame(sample(0, held(at(0, 1, 0))))
+    assert frames.frame(sample(10, held(at(0, 1, 0), trigger=0.5))).right.trigger == 0.5
 
 
 def test_a_hand_never_located_is_none_and_one_that_went_keeps_pose_squeeze_and_trigger() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -25,13 +24,14 @@ from recording import (
 from recorder.config import RecorderConfig
 from recorder.disk import minutes_left
 from recorder.errors import DiskFullError, RecorderError
-from recorder.journal import journal_path
+from recorder.journal import JournalReader, JournalWriter, journal_path
 from recorder.recorder import Recorder
 from recorder.recovery import recover
+from recorder.sinks import QueuedSink, Tally
 from teleloom.clock import MonotonicClock, VirtualClock
 from teleloom.episode.layout import episode_path
 from teleloom.episode.reader import EpisodeReader
-from teleloom.messages import CameraFrame, Event
+from teleloom.messages import AnyMessage, CameraFrame, Event, decode
 from teleloom.quality import QualityReport
 
 REAL_TIME = RecorderConfig(min_free_bytes=0, quality=False)
@@ -43,7 +43,7 @@ def test_an_episode_holds_every_message_and_the_journal_is_gone(config: Recorder
     recorder.start(make_meta())
     record(recorder)
     pending = recorder.stop("success", success_check=True, notes="neat")
-    path = pending.result(60)
+    path = pending.result(120)
     recorder.close()
     assert path == episode_path(tmp_path, "episode-1")
     assert list((tmp_path / "journal").iterdir()) == []
@@ -76,11 +76,9 @@ def test_the_next_episode_starts_while_the_last_is_finalised(tmp_path: Path) -> 
     for number in range(3):
         recorder.start(make_meta(f"episode-{number}"))
         record(recorder)
-        began = time.perf_counter()
         pending.append(recorder.stop("success"))
-        assert time.perf_counter() - began < 1.0
     assert recorder.status().finalising > 0
-    assert [item.result(60).stem for item in pending] == finished == [f"episode-{i}" for i in range(3)]
+    assert [item.result(120).stem for item in pending] == finished == [f"episode-{i}" for i in range(3)]
     recorder.close()
     assert recorder.status().finalising == 0
 
@@ -94,7 +92,7 @@ def test_the_verdict_comes_with_the_file(tmp_path: Path) -> None:
         for i in range(100):
             recorder.take("robot", robot_state(i * 5 * MS, 0))
         pending = recorder.stop("success")
-        quality = pending.quality(60)
+        quality = pending.quality(120)
         recorder.close()
         assert quality is not None
         assert quality.verdict == "bad"
@@ -134,26 +132,37 @@ def assert_nothing_shifted_but_late(reader: EpisodeReader) -> None:
     assert len(reader.stream("robot")["seq"]) == 201
 
 
-def test_a_queue_that_overflows_drops_counts_and_never_blocks(tmp_path: Path) -> None:
-    config = RecorderConfig(min_free_bytes=0, quality=False, queue_messages=50, queue_bytes=100_000)
-    recorder = recorder_at(tmp_path, config)
-    recorder.start(make_meta())
-    for i in range(3000):
-        recorder.take("robot", robot_state(i * 5 * MS, i))
-        recorder.take("cameras/front", camera_frame("front", i * 5 * MS, i, size=20_000))
-    status = recorder.status()
-    path = recorder.stop().result(60)
-    recorder.close()
-    with EpisodeReader(path) as reader:
-        assert_nothing_shifted(reader)
-        assert_balanced(reader)
-        for name in ("robot", "cameras/front"):
-            entry = reader.ledger["streams"][name]
-            assert entry["received"] == 3000
-            assert entry["dropped"].keys() <= {"queue_full"}
-            assert status.streams[name].received == 3000
-        dropped = sum(entry["dropped"].get("queue_full", 0) for entry in reader.ledger["streams"].values())
-        assert dropped == sum(stream.dropped for stream in status.streams.values()) > 0
+class HangingJournal(JournalWriter):
+    """On a disk that takes nothing until released."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, make_meta())
+        self.asked, self.released = threading.Event(), threading.Event()
+
+    def append(self, stream: str, message: AnyMessage) -> None:
+        self.asked.set()
+        self.released.wait()
+        super().append(stream, message)
+
+
+@pytest.mark.parametrize(("max_messages", "max_bytes"), [(50, 10**9), (10**9, 50 * 600)])
+def test_a_disk_that_hangs_makes_holes_that_are_counted_and_no_producer_wait(
+    max_messages: int, max_bytes: int, tmp_path: Path
+) -> None:
+    journal, tally = HangingJournal(tmp_path / "j.mcap"), Tally()
+    sink = QueuedSink(journal, tally, max_messages, max_bytes, sync_interval_s=0)
+    sink.put("cameras/front", camera_frame("front", 0, 0, size=600))
+    assert journal.asked.wait(60)
+    for i in range(1, 200):
+        sink.put("cameras/front", camera_frame("front", i, i, size=600))
+    assert tally.dropped == {"cameras/front": {"queue_full": 149}}
+    journal.released.set()
+    sink.finish()
+    journal.close()
+    reader = JournalReader(tmp_path / "j.mcap")
+    frames = [decode(data) for _, data in reader.messages()]
+    assert [frame.seq for frame in frames] == list(range(51))
+    assert reader.counts["cameras/front"].dropped == {"queue_full": 149}
 
 
 def test_many_producers_lose_nothing(tmp_path: Path) -> None:
@@ -171,7 +180,7 @@ def test_many_producers_lose_nothing(tmp_path: Path) -> None:
         recorder.take("robot", robot_state(i * MS, i))
     for thread in threads:
         thread.join()
-    with EpisodeReader(recorder.stop().result(60)) as reader:
+    with EpisodeReader(recorder.stop().result(120)) as reader:
         assert_nothing_shifted(reader)
         assert {name: len(reader.stream(name)["t_ns"]) for name in reader.stream_names} == {
             "cameras/front": 500,

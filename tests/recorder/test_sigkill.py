@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
+import itertools
 import multiprocessing
 import random
 import struct
 import threading
 import time
 from collections import defaultdict
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
 
 import pytest
-from recording import CAMERAS, MS, assert_balanced, assert_nothing_shifted, camera_frame, make_meta, robot_state
+from recording import (
+    CAMERAS,
+    MS,
+    assert_balanced,
+    assert_nothing_shifted,
+    camera_frame,
+    make_meta,
+    record,
+    recorder_at,
+    robot_state,
+)
 
 from recorder.config import RecorderConfig
 from recorder.recorder import Recorder
@@ -22,10 +34,14 @@ from teleloom.clock import MonotonicClock
 from teleloom.episode.reader import EpisodeReader
 
 KILLS = 30
+AT_A_TIME = 2
 FRAME_BYTES = 75_000
 MAX_LOST_MS = 100.0
 TAKEN = struct.Struct("<BQq")
 STREAMS = ("robot", *(f"cameras/{name}" for name in CAMERAS))
+
+CONTEXT = multiprocessing.get_context("forkserver")
+CONTEXT.set_forkserver_preload(["recorder.recorder"])
 
 
 def station(root: Path, episode_id: str, taken: Connection) -> None:
@@ -55,10 +71,8 @@ def station(root: Path, episode_id: str, taken: Connection) -> None:
 
 def killed_recording(root: Path, episode_id: str, delay_s: float) -> dict[str, list[int]]:
     """Run a station, kill it `delay_s` after its first message, and return the times it had taken by stream."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["recorder.recorder"])
-    told, taken_end = context.Pipe(duplex=False)
-    process = context.Process(target=station, args=(root, episode_id, taken_end))
+    told, taken_end = CONTEXT.Pipe(duplex=False)
+    process = CONTEXT.Process(target=station, args=(root, episode_id, taken_end))
     process.start()
     taken_end.close()
     assert told.poll(60)
@@ -78,10 +92,11 @@ def test_a_kill_at_any_moment_loses_at_most_100_ms_shifts_nothing_and_counts_all
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     rng = random.Random(20260601)
-    taken = {
-        f"killed-{number:02}": killed_recording(tmp_path, f"killed-{number:02}", rng.uniform(0.1, 1.0))
-        for number in range(KILLS)
-    }
+    kills = [(tmp_path, f"killed-{number:02}", rng.uniform(0.1, 1.0)) for number in range(KILLS)]
+    with ThreadPoolExecutor(AT_A_TIME) as pool:
+        taken = dict(
+            zip([name for _, name, _ in kills], pool.map(lambda kill: killed_recording(*kill), kills), strict=True)
+        )
     recovered = recover(tmp_path)
     assert [(item.state, item.message) for item in recovered] == [("finalised", "")] * KILLS
     lost_ns, lost_messages, cut = [], 0, 0
@@ -105,3 +120,40 @@ def test_a_kill_at_any_moment_loses_at_most_100_ms_shifts_nothing_and_counts_all
         )
     assert worst_ms <= MAX_LOST_MS
     assert recover(tmp_path) == []
+
+
+def station_of_short_episodes(root: Path, made: Connection) -> None:
+    """Record and finalise one short episode after the other in lockstep until killed, naming each that is finished."""
+    recorder = recorder_at(root)
+    for number in itertools.count():
+        recorder.start(make_meta(f"short-{number:03}"))
+        record(recorder, seconds=0.5)
+        made.send(recorder.stop("success").result().stem)
+
+
+def test_a_kill_while_finalising_leaves_each_episode_once_and_whole(tmp_path: Path) -> None:
+    rng = random.Random(20260602)
+    for number in range(8):
+        root = tmp_path / str(number)
+        told, made_end = CONTEXT.Pipe(duplex=False)
+        process = CONTEXT.Process(target=station_of_short_episodes, args=(root, made_end))
+        process.start()
+        made_end.close()
+        assert told.poll(60)
+        time.sleep(rng.uniform(0.0, 0.2))
+        process.kill()
+        process.join()
+        made = []
+        with told, suppress(EOFError):
+            while True:
+                made.append(told.recv())
+        recover(root)
+        found = sorted(path.stem for path in (root / "episodes").iterdir())
+        assert found[: len(made)] == made
+        assert len(found) <= len(made) + 1
+        assert list((root / "journal").iterdir()) == []
+        for name in found:
+            with EpisodeReader(root / "episodes" / f"{name}.h5") as reader:
+                reader.verify()
+                assert_nothing_shifted(reader)
+                assert name not in made or len(reader.stream("robot")["t_ns"]) == 100

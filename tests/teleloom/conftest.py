@@ -34,5 +34,5 @@ def postgresql() -> Iterator[str]:
     try:
         yield f"postgresql://teleloom@/postgres?host={folder}"
     finally:
-        run("pg_ctl", "-D", str(data), "-w", "-m", "immediate", "stop")
+        run("pg_ctl", "-D", str(data), "-w", "-m", "fast", "stop")
         shutil.rmtree(folder)

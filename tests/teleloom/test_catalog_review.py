@@ -16,7 +16,7 @@ def root(tmp_path: Path) -> Path:
     """A root with three episodes."""
     with Catalog.open(tmp_path) as catalog:
         for number in (1, 2, 3):
-            catalog.register(write(tmp_path, number))
+            catalog.register(write(tmp_path, number), quality={"verdict": "good"})
     return tmp_path
 
 
@@ -46,6 +46,7 @@ def test_a_table_shows_short_ids_that_the_commands_accept(root: Path) -> None:
     result = run("list", root)
     short = short_ids([make_id(number) for number in (1, 2, 3)])[make_id(2)]
     assert short in result.output
+    assert result.output.count("good") == 3
     assert run("approve", root, short, "--by", "anna").exit_code == 0
     assert listed(root, "--status", "approved") == {make_id(2): "approved"}
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 
 import robots.mujoco
@@ -29,12 +28,16 @@ PANDA = RobotSpec(
 
 
 class IdealRobot:
-    """Follows every command exactly and remembers all of them. holds: how often it was told to hold."""
+    """Follows every command exactly and remembers all of them.
+
+    holds: how often it was told to hold; hard_stops: how often of these it was still moving.
+    """
 
     def __init__(self, clock: VirtualClock, spec: RobotSpec = PANDA) -> None:
         self.spec = spec
         self.commands: list[JointCommand] = []
         self.holds = 0
+        self.hard_stops = 0
         self.effort = (0.0,) * len(spec.home_q)
         self.offset = 0.0
         self._clock = clock
@@ -64,6 +67,7 @@ class IdealRobot:
 
     def hold(self) -> None:
         self.holds += 1
+        self.hard_stops += any(self._dq)
         self._dq = (0.0,) * len(self._q)
 
     def close(self) -> None: ...
@@ -129,7 +133,3 @@ class Bench:
     def events(self, kind: str) -> list[str]:
         """The reasons of the events of this kind so far."""
         return [m.reason for topic, m in self.messages if topic == "events" and m.kind == kind]  # type: ignore[union-attr]
-
-
-def positions(poses: Iterable[Pose]) -> list[tuple[float, float, float]]:
-    return [pose[:3] for pose in poses]

@@ -10,9 +10,8 @@ from robots.mujoco.tasks.task import Task
 from robots.mujoco.tasks.waypoint import Look, Plan, View, Waypoint
 from robots.mujoco.tasks.wipe_counter import WipeCounter
 
-TASKS: dict[str, type[Task]] = {
-    task.name: task for task in (PutInBowl, PutOnPlate, Stack, OpenDrawer, CloseDrawer, WipeCounter)
-}
+_ALL: tuple[type[Task], ...] = (PutInBowl, PutOnPlate, Stack, OpenDrawer, CloseDrawer, WipeCounter)
+TASKS: dict[str, type[Task]] = {task.name: task for task in _ALL}
 
 __all__ = ["TASKS", "Look", "Plan", "Task", "UnknownTaskError", "View", "Waypoint", "make_task"]
 

@@ -7,9 +7,10 @@ import numpy as np
 from robots.mujoco.layout import Layout, scatter
 from robots.mujoco.props import PROPS
 from robots.mujoco.simulation import Simulation
-from robots.mujoco.tasks.motion import tool_down
+from robots.mujoco.tasks.motion import above, tool_down
 from robots.mujoco.tasks.task import Task, fruit, kitchen, thing
 from robots.mujoco.tasks.waypoint import Look, Plan, Waypoint
+from teleloom.pose import Array
 
 OPEN_M = 0.12
 CLOSED_M = 0.012
@@ -19,6 +20,13 @@ HANDLE_OUT_M = 0.201
 _CLEAR_OF_DRAWER_Y = (0.04, 0.32)
 _LEAN_RAD = 0.30
 _PULL_M = 0.155
+# Offsets from the handle or the tool, m. The hand takes the handle a little to the outside, so that the finger behind
+# it stays clear of the drawer's front.
+_AROUND = np.array([0.0, 0.008, 0.002])
+_OVER = np.array([0.0, 0.02, 0.10])
+_RISE = np.array([0.0, 0.01, 0.10])
+_IN_FRONT = np.array([0.0, 0.055, 0.0])
+_BACK = np.array([0.0, 0.05, 0.01])
 _TRIES = 4
 
 
@@ -47,16 +55,15 @@ class OpenDrawer(Task):
         """Come down over the handle with one finger behind it, close, pull towards +y, open the hand, rise."""
         for _ in range(_TRIES):
             handle = look().objects["handle"][:3]
-            # A little to the outside, so that the finger behind the handle stays clear of the drawer's front.
-            around = handle + (0.0, 0.008, 0.002)
-            yield Waypoint(_leaning(around + (0, 0.02, 0.10)), 1.0, 0.02, 0.15, label="over the handle")
+            around = handle + _AROUND
+            yield Waypoint(_leaning(around + _OVER), 1.0, 0.02, 0.15, label="over the handle")
             yield Waypoint(_leaning(around), 1.0, 0.007, 0.12, label="around the handle")
             yield Waypoint(_leaning(handle), 0.0, 0.015, 0.2, 0.5, label="grasp the handle")
             cabinet = look().objects["cabinet"][:3]
             pulled = np.array([handle[0], cabinet[1] + HANDLE_OUT_M + _PULL_M, handle[2]])
             yield Waypoint(_leaning(pulled), 0.0, 0.012, 0.2, 0.2, label="pull the drawer")
             yield Waypoint(_leaning(look().ee_pose[:3]), 1.0, 0.02, 0.2, 0.4, label="let go of the handle")
-            yield Waypoint(_leaning(look().ee_pose[:3] + (0, 0.01, 0.10)), 1.0, 0.03, 0.2, 0.2, label="move away")
+            yield Waypoint(_leaning(look().ee_pose[:3] + _RISE), 1.0, 0.03, 0.2, 0.2, label="move away")
             if look().success:
                 return
 
@@ -86,18 +93,18 @@ class CloseDrawer(Task):
         """Close the fist, come down in front of the handle, push towards the cabinet, back off, rise."""
         for _ in range(_TRIES):
             handle, cabinet = look().objects["handle"][:3], look().objects["cabinet"][:3]
-            before = handle + (0.0, 0.055, 0.0)
+            before = handle + _IN_FRONT
             shut = np.array([handle[0], cabinet[1] + HANDLE_OUT_M + 0.020, handle[2]])
-            yield Waypoint(_leaning(before + (0, 0, 0.10)), 0.0, 0.02, 0.15, label="over the handle's front")
+            yield Waypoint(_leaning(above(before, 0.10)), 0.0, 0.02, 0.15, label="over the handle's front")
             yield Waypoint(_leaning(before), 0.0, 0.010, 0.15, label="before the handle")
             yield Waypoint(_leaning(shut), 0.0, 0.010, 0.2, 0.3, label="push the drawer")
-            yield Waypoint(_leaning(shut + (0, 0.05, 0.01)), 0.0, 0.02, 0.2, label="back off")
-            yield Waypoint(_leaning(shut + (0, 0.05, 0.11)), 0.0, 0.03, 0.2, 0.2, label="move away")
+            yield Waypoint(_leaning(shut + _BACK), 0.0, 0.02, 0.2, label="back off")
+            yield Waypoint(_leaning(above(shut + _BACK, 0.10)), 0.0, 0.03, 0.2, 0.2, label="move away")
             if look().success:
                 return
 
 
-def _leaning(position: np.ndarray) -> np.ndarray:
+def _leaning(position: Array) -> Array:
     return tool_down(position, lean=_LEAN_RAD)
 
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from robots.mujoco.tasks.waypoint import Look, Plan, Waypoint
 from teleloom import pose
-from teleloom.pose import Array
+from teleloom.pose import Array, Numbers
 
 HOVER_M = 0.12
 CLEAR_M = 0.045
@@ -18,7 +17,7 @@ _TRIES = 4
 _HELD_M = 0.045
 
 
-def tool_down(position: ArrayLike, yaw: float = 0.0, lean: float = 0.0) -> Array:
+def tool_down(position: Numbers, yaw: float = 0.0, lean: float = 0.0) -> Array:
     """The tool at `position` (3,) pointing down, its x axis turned by `yaw` from the base's; fingers open across it.
 
     lean: how far the hand leans out to the tool's right, rad: at yaw 0 towards +y, off the cabinet.
@@ -27,9 +26,10 @@ def tool_down(position: ArrayLike, yaw: float = 0.0, lean: float = 0.0) -> Array
     return pose.make(position, pose.quat_multiply(turn, _POINTING_DOWN))
 
 
-def above(position: ArrayLike, height_m: float) -> Array:
+def above(position: Numbers, height_m: float) -> Array:
     """The point (3,) straight above `position` (3,)."""
-    return np.asarray(position, dtype=np.float64) + np.array([0.0, 0.0, height_m])
+    x, y, z = np.asarray(position, dtype=np.float64)
+    return np.array([x, y, z + height_m])
 
 
 def half_turn(yaw: float) -> float:
@@ -40,7 +40,7 @@ def half_turn(yaw: float) -> float:
     return (yaw + 1.2) % math.pi - 1.2
 
 
-def long_side_yaw(thing: ArrayLike) -> float:
+def long_side_yaw(thing: Numbers) -> float:
     """Direction of a thing's long side (its x axis) on the counter, as `half_turn` gives it."""
     along = pose.quat_rotate(np.asarray(thing, dtype=np.float64)[3:], (1.0, 0.0, 0.0))
     return half_turn(math.atan2(along[1], along[0]))
@@ -51,7 +51,7 @@ def nearest_quarter(yaw: float) -> float:
     return (yaw + math.pi / 4) % (math.pi / 2) - math.pi / 4
 
 
-def yaw_of(tool: ArrayLike) -> float:
+def yaw_of(tool: Numbers) -> float:
     """How far a tool pointing down is turned from the base's x axis."""
     along = pose.quat_rotate(np.asarray(tool, dtype=np.float64)[3:], (1.0, 0.0, 0.0))
     return math.atan2(along[1], along[0])
@@ -83,7 +83,7 @@ def is_held(look: Look, name: str) -> bool:
     return float(np.linalg.norm(view.objects[name][:3] - view.ee_pose[:3])) < _HELD_M
 
 
-def release(look: Look, name: str, at: ArrayLike, yaw: float, over_m: float = HOVER_M) -> Plan:
+def release(look: Look, name: str, at: Numbers, yaw: float, over_m: float = HOVER_M) -> Plan:
     """Set the held thing down with the tool at `at` (3,): carry over it, lower, open, rise."""
     hover = above(at, over_m)
     yield Waypoint(tool_down(hover, yaw), 0.0, 0.02, 0.15, label=f"carry the {name}")

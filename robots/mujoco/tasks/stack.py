@@ -7,7 +7,7 @@ import numpy as np
 from robots.mujoco.layout import Layout, scatter
 from robots.mujoco.props import BLOCK_HALF_M, PROPS
 from robots.mujoco.simulation import Simulation
-from robots.mujoco.tasks.motion import long_side_yaw, nearest_quarter, pick, release
+from robots.mujoco.tasks.motion import above, long_side_yaw, nearest_quarter, pick, release
 from robots.mujoco.tasks.task import STILL_M_S, Task, kitchen, thing
 from robots.mujoco.tasks.waypoint import Look, Plan
 
@@ -30,11 +30,8 @@ class Stack(Task):
         colours = rng.permutation(list(COLOURS))[: int(rng.integers(2, 4))].tolist()
         self.top, self.below = (f"{colour} block" for colour in colours[:2])
         spots = scatter(rng, [PROPS["block"].radius] * len(colours), gap=0.06)
-        things = [
-            thing(rng, f"{colour} block", "block", at, COLOURS[colour])
-            for colour, at in zip(colours, spots, strict=True)
-        ]
-        return kitchen(rng, things)
+        pairs = zip(colours, spots, strict=True)
+        return kitchen(rng, [thing(rng, f"{colour} block", "block", at, COLOURS[colour]) for colour, at in pairs])
 
     def phrases(self) -> list[str]:
         return [
@@ -61,7 +58,7 @@ class Stack(Task):
             yield from pick(look, self.top, turned=True)
             view = look()
             hangs = view.ee_pose[:3] - view.objects[self.top][:3]
-            at = view.objects[self.below][:3] + (hangs[0], hangs[1], 2 * BLOCK_HALF_M + 0.003 + hangs[2])
+            at = above(view.objects[self.below][:3] + hangs, 2 * BLOCK_HALF_M + 0.003)
             yaw = nearest_quarter(long_side_yaw(view.objects[self.below]))
             yield from release(look, self.top, at, yaw, over_m=0.08)
             if look().success:

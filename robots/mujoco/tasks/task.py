@@ -66,12 +66,8 @@ class Task(ABC):
         instructions = tuple(
             Instruction(text=text, spoken=index == self._spoken) for index, text in enumerate(self.instructions)
         )
-        return TaskInfo(
-            name=self.name,
-            instructions=instructions,
-            scene=SCENE_NAME,
-            parameters={"seed": self.seed, **self.parameters()},
-        )
+        drawn = {"seed": self.seed, **self.parameters()}
+        return TaskInfo(name=self.name, instructions=instructions, scene=SCENE_NAME, parameters=drawn)
 
 
 def tinted(rng: np.random.Generator, rgb: Rgb, spread: float = 0.06) -> Rgb:
@@ -84,9 +80,8 @@ def thing(
     rng: np.random.Generator, name: str, kind: str, spot: tuple[float, float], rgb: Rgb | None = None
 ) -> Placement:
     """A thing at the spot, turned at random, in its own colour or the one given, a little tinted."""
-    return Placement(
-        name, kind, spot[0], spot[1], float(rng.uniform(-np.pi, np.pi)), tinted(rng, rgb or PROPS[kind].rgb)
-    )
+    yaw = float(rng.uniform(-np.pi, np.pi))
+    return Placement(name, kind, *spot, yaw, tinted(rng, rgb or PROPS[kind].rgb))
 
 
 def kitchen(

@@ -7,7 +7,7 @@ import numpy as np
 from robots.mujoco.layout import Layout, scatter
 from robots.mujoco.props import PROPS, SPONGE_HALF_M
 from robots.mujoco.simulation import Simulation
-from robots.mujoco.tasks.motion import pick, tool_down, yaw_of
+from robots.mujoco.tasks.motion import above, pick, tool_down, yaw_of
 from robots.mujoco.tasks.task import STILL_M_S, Task, fruit, kitchen, thing
 from robots.mujoco.tasks.waypoint import Look, Plan, Waypoint
 from teleloom.pose import Array
@@ -18,6 +18,8 @@ _SPOTS = (5, 9)
 _PRESS_M = 0.003
 _OVERSHOOT_M = 0.035
 _TRIES = 4
+# Strokes go SPILL_RADIUS_M and _OVERSHOOT_M further, and the hand is 0.23 m wide: this keeps it off the handle.
+_CLEAR_OF_DRAWER_Y = (0.02, 0.32)
 
 
 class WipeCounter(Task):
@@ -27,9 +29,8 @@ class WipeCounter(Task):
 
     def arrange(self, rng: np.random.Generator) -> Layout:
         kinds = fruit(rng, 0, 1)
-        spill, sponge, *spots = scatter(
-            rng, [SPILL_RADIUS_M + 0.03, PROPS["sponge"].radius, *(PROPS[k].radius for k in kinds)]
-        )
+        radii = [SPILL_RADIUS_M + 0.03, PROPS["sponge"].radius, *(PROPS[kind].radius for kind in kinds)]
+        spill, sponge, *spots = scatter(rng, radii, y_range=_CLEAR_OF_DRAWER_Y)
         things = [thing(rng, "sponge", "sponge", sponge)]
         things += [thing(rng, kind, kind, at) for kind, at in zip(kinds, spots, strict=True)]
         return kitchen(rng, things, stains=_spill(rng, spill))
@@ -56,12 +57,13 @@ class WipeCounter(Task):
             yield from self._wipe(look, yaw)
             at = look().ee_pose[:3]
             yield Waypoint(tool_down(at, yaw), 1.0, 0.02, 0.15, 0.4, label="let go of the sponge")
-            yield Waypoint(tool_down(at + (0, 0, 0.10), yaw), 1.0, 0.03, 0.2, 0.2, label="move away")
+            yield Waypoint(tool_down(above(at, 0.10), yaw), 1.0, 0.03, 0.2, 0.2, label="move away")
             if look().success:
                 return
 
     def _wipe(self, look: Look, yaw: float) -> Plan:
-        height = SPONGE_HALF_M[2] - _PRESS_M
+        held = look()
+        height = SPONGE_HALF_M[2] - _PRESS_M + held.ee_pose[2] - held.objects["sponge"][2]
         for attempt in range(6):
             left = [p[:2] for name, p in look().objects.items() if name.startswith("stain")]
             if not left:
@@ -69,7 +71,7 @@ class WipeCounter(Task):
             strokes = _strokes(np.array(left), yaw)
             if attempt == 0:
                 first = np.array([*strokes[0], height])
-                yield Waypoint(tool_down(first + (0, 0, 0.08), yaw), 0.0, 0.02, 0.15, label="carry the sponge")
+                yield Waypoint(tool_down(above(first, 0.08), yaw), 0.0, 0.02, 0.15, label="carry the sponge")
                 yield Waypoint(tool_down(first, yaw), 0.0, 0.010, 0.15, label="press the sponge down")
             for x, y in strokes:
                 yield Waypoint(tool_down((x, y, height), yaw), 0.0, 0.012, 0.15, label="wipe")
@@ -84,7 +86,7 @@ def _spill(rng: np.random.Generator, centre: tuple[float, float]) -> tuple[tuple
 
 
 def _strokes(spots: Array, yaw: float) -> list[tuple[float, float]]:
-    """Ends of strokes across the sponge's long side that cover the spots, lane by lane, to and fro. In the base frame."""
+    """Ends of strokes across the sponge's long side that cover the spots, lane by lane, to and fro."""
     along, across = np.array([np.cos(yaw), np.sin(yaw)]), np.array([-np.sin(yaw), np.cos(yaw)])
     u, v = spots @ along, spots @ across
     lane_width = 1.5 * SPONGE_HALF_M[0]

@@ -88,6 +88,8 @@ class ReliableSender:
         deadline = time.monotonic() + timeout_s
         while not self.in_control:
             if time.monotonic() >= deadline:
+                self._transmit([self._envelope("release")])
+                self._end_session("the claim was not answered; claim control again")
                 raise NotDeliveredError(f"'{self.name}': no answer to the claim for {timeout_s} s; is the robot up?")
             self._transmit([self._envelope("claim")])
             self._wait(self._resend_ns)
@@ -98,6 +100,8 @@ class ReliableSender:
         self.poll()
         if len(self._open) >= self._capacity:
             raise QueueFullError(f"'{self.name}': {len(self._open)} messages wait for the receiver to confirm them")
+        if not self._open:
+            self._progress_ns = self._clock.now_ns()
         frames = [self._envelope("message", self._taken + len(self._open)), *pack(topic, message)]
         self._open.append(frames)
         self._transmit(frames)

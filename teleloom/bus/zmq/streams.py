@@ -47,10 +47,13 @@ class _Publisher:
         """Wait until at least `count` topic prefixes are listened to: what is published from then on reaches them."""
         deadline = time.monotonic() + timeout_s
         while True:
-            remaining_ms = max(0, round((deadline - time.monotonic()) * 1000))
-            if self._subscriptions >= count or not self._socket.poll(remaining_ms):
-                return self._subscriptions >= count
-            self._subscriptions += {b"\x01": 1, b"\x00": -1}.get(self._socket.recv()[:1], 0)
+            while self._socket.poll(0):
+                self._subscriptions += {b"\x01": 1, b"\x00": -1}.get(self._socket.recv()[:1], 0)
+            if self._subscriptions >= count:
+                return True
+            remaining_s = deadline - time.monotonic()
+            if remaining_s <= 0 or not self._socket.poll(math.ceil(remaining_s * 1000)):
+                return False
 
     def close(self) -> None:
         """Stop publishing; what was published still reaches a subscriber that takes it within CLOSING_S."""
