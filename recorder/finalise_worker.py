@@ -9,6 +9,7 @@ from pathlib import Path
 
 from recorder.errors import RecorderError
 from recorder.finalise import finalise
+from teleloom.episode.reader import BadEpisodeError
 
 NICENESS = 10
 
@@ -19,7 +20,7 @@ def main() -> int:
     os.nice(NICENESS)
     try:
         finished = finalise(Path(journal), Path(root), quality=json.loads(quality))
-    except (RecorderError, OSError, ValueError) as error:
+    except (RecorderError, BadEpisodeError, OSError) as error:
         print(" ".join(str(error).split()), file=sys.stderr)
         return 1
     report = finished.quality.model_dump(mode="json") if finished.quality else None

@@ -220,6 +220,7 @@ def _ledger(journal: JournalReader, intake: _Intake, streams: dict[str, Stream])
         "records": journal.records,
         "lost_records": journal.lost_records,
         "cut_bytes": journal.cut_bytes,
+        "damaged": journal.damaged,
         "ended": journal.ended,
     }
     return {"streams": entries, "journal": account}

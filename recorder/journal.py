@@ -24,6 +24,7 @@ from mcap.records import Channel, DataEnd, Footer, Header, Metadata
 from recorder.errors import JournalError, RecorderError, UnusableJournalError
 from teleloom.episode.meta import EpisodeMeta, Outcome
 from teleloom.episode.streams import MAX_TIME_NS
+from teleloom.files import dumps_json
 from teleloom.messages import MAX_MESSAGE_BYTES, AnyMessage, encode
 
 MAGIC = b"\x89MCAP0\r\n"
@@ -43,6 +44,8 @@ _MESSAGE = struct.Struct("<HIQQ")
 _RECORD_AND_MESSAGE = struct.Struct("<BQHIQQ")
 _UINT16 = struct.Struct("<H")
 _UINT32 = struct.Struct("<I")
+MAX_RECORD_BYTES = _MESSAGE.size + MAX_MESSAGE_BYTES
+KNOWN_OPCODES = frozenset(Opcode)
 
 
 class StreamCounts(msgspec.Struct):
@@ -75,12 +78,20 @@ def lock(descriptor: int) -> bool:
 
 
 class JournalWriter:
-    """Appends one episode's messages. Raises FileExistsError when the journal is there already.
+    """Appends one episode's messages.
+
+    Raises FileExistsError when the journal is there already, RecorderError for metadata that JSON cannot hold.
 
     After an OSError from `append` (a full disk) the file ends after its last whole record, and can still be closed.
     """
 
     def __init__(self, path: Path, meta: EpisodeMeta) -> None:
+        try:
+            text = dumps_json(meta.model_dump(mode="json"))
+        except ValueError as error:
+            raise RecorderError(
+                f"metadata of episode {meta.episode_id}: {error}; every number must be finite"
+            ) from None
         self.path = path
         self.bytes_written = 0
         self._channels: dict[str, int] = {}
@@ -95,7 +106,7 @@ class JournalWriter:
                 raise RecorderError(f"{path} is being recorded by another process; stop one of the two")
             os.ftruncate(self._fd, 0)
             self._write(MAGIC + _record(Header(profile="", library=LIBRARY)))
-            self._write(_note(META_NOTE, meta.model_dump(mode="json")))
+            self._write(_record(Metadata(META_NOTE, {NOTE_KEY: text})))
             hidden.rename(path)
         except BaseException:
             self.close()
@@ -178,7 +189,7 @@ class JournalReader:
     `messages` must be run through before the other fields say anything. counts: as last noted. stop: None unless the
     episode was ended. records: whole message records. lost_records: numbers of the journal's own count that are
     missing. cut_bytes: what lies behind the last whole record. cut_stream: the stream of the record that was cut, ""
-    where unknown. ended: it was closed well.
+    where unknown. damaged: what lies behind is more than one record that was cut. ended: it was closed well.
     """
 
     path: Path
@@ -189,6 +200,7 @@ class JournalReader:
     lost_records: int = 0
     cut_bytes: int = 0
     cut_stream: str = ""
+    damaged: bool = False
     ended: bool = False
 
     def messages(self) -> Iterator[tuple[str, memoryview]]:
@@ -209,8 +221,9 @@ class JournalReader:
         while not self.ended and position + _RECORD.size <= len(view):
             opcode, length = _RECORD.unpack_from(view, position)
             body = view[position + _RECORD.size : position + _RECORD.size + length]
-            if len(body) < length or not self._is_sound(opcode, body):
+            if len(body) < length or not _is_sound(opcode, body):
                 self.cut_stream = _stream_of(opcode, body, channels)
+                self.damaged = opcode not in KNOWN_OPCODES or length == len(body) or length > MAX_RECORD_BYTES
                 break
             position += _RECORD.size + length
             if opcode == Opcode.MESSAGE:
@@ -230,13 +243,6 @@ class JournalReader:
                 self.ended = True
                 position += len(MAGIC)
         self.cut_bytes = max(0, len(view) - position)
-
-    def _is_sound(self, opcode: int, body: memoryview) -> bool:
-        if opcode == Opcode.MESSAGE:
-            return _MESSAGE.size <= len(body) <= _MESSAGE.size + MAX_MESSAGE_BYTES
-        if opcode in (Opcode.CHANNEL, Opcode.METADATA):
-            return _is_named(body, 4 if opcode == Opcode.CHANNEL else 0)
-        return opcode != 0
 
     def _take_note(self, body: memoryview) -> None:
         name, position = _string(body, 0)
@@ -270,6 +276,14 @@ def _string(body: memoryview, position: int) -> tuple[str, int]:
     return bytes(body[start : start + length]).decode(), start + length
 
 
+def _is_sound(opcode: int, body: memoryview) -> bool:
+    if opcode == Opcode.MESSAGE:
+        return _MESSAGE.size <= len(body) <= MAX_RECORD_BYTES
+    if opcode in (Opcode.CHANNEL, Opcode.METADATA):
+        return _is_named(body, 4 if opcode == Opcode.CHANNEL else 0)
+    return opcode in KNOWN_OPCODES
+
+
 def _is_named(body: memoryview, position: int) -> bool:
     if len(body) < position + 2 * _UINT32.size:
         return False
@@ -277,7 +291,7 @@ def _is_named(body: memoryview, position: int) -> bool:
         _, end = _string(body, position)
     except UnicodeDecodeError:
         return False
-    return end + _UINT32.size <= len(body) <= MAX_MESSAGE_BYTES
+    return end + _UINT32.size <= len(body) <= MAX_RECORD_BYTES
 
 
 def _stream_of(opcode: int, body: memoryview, channels: dict[int, str]) -> str:

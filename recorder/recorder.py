@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from recorder import disk
+from recorder.aside import set_aside
 from recorder.config import RecorderConfig
 from recorder.errors import DiskFullError, RecorderError
 from recorder.finaliser import BackgroundFinaliser, OnFinished, PendingEpisode, finalise_here
 from recorder.journal import JournalWriter, StopNote, journal_path
-from recorder.recovery import set_aside
 from recorder.sinks import DirectSink, QueuedSink, Sink, Tally, note_counts, refusal
 from teleloom.clock import NS_PER_S, Clock
 from teleloom.episode.layout import episode_path
@@ -116,7 +116,9 @@ class Recorder:
                 raise DiskFullError(
                     f"cannot begin {path}: {disk.describe(self.root)} is full; free some space"
                 ) from None
-            raise RecorderError(f"cannot begin {path}: {error.strerror}; check the folder's permissions") from None
+            raise RecorderError(
+                f"cannot begin {path}: {error.strerror or error}; check the folder's permissions"
+            ) from None
         self._episode = _Episode(meta, journal, self._config, self._clock.now_ns())
 
     def take(self, stream: str, message: AnyMessage) -> None:

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import os
+import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from recorder.errors import RecorderError, UnusableJournalError
-from recorder.finalise import finalise
+from recorder.aside import set_aside
+from recorder.errors import JournalError, RecorderError, UnusableJournalError
+from recorder.finalise import finalise, holds
+from recorder.intake import read_journal
 from recorder.journal import JOURNAL_FOLDER, SUFFIX, lock
 from teleloom.episode.layout import episode_path
 from teleloom.episode.reader import BadEpisodeError, EpisodeReader
-from teleloom.files import write_json
 
-DISCARDED_FOLDER = "discarded"
+UNBORN_S = 60.0
+"""A journal gets its metadata, and its name, within a moment of its creation."""
+
 State = Literal["finalised", "already finalised", "discarded", "in use", "failed"]
 
 
@@ -52,20 +57,6 @@ def recover(root: Path, quality: bool = False) -> list[Recovered]:
     return [item for journal in journals if (item := _recover_one(journal, root, quality)) is not None]
 
 
-def set_aside(path: Path, root: Path, reason: str) -> Path:
-    """Move a file to `discarded/` under `root`, with a JSON file beside it that says why; returns where it is now."""
-    folder = root / DISCARDED_FOLDER
-    folder.mkdir(parents=True, exist_ok=True)
-    target = folder / path.name
-    attempt = 1
-    while target.exists():
-        attempt += 1
-        target = folder / f"{path.stem}.{attempt}{path.suffix}"
-    write_json(target.with_name(f"{target.name}.json"), {"file": target.name, "reason": reason})
-    path.rename(target)
-    return target
-
-
 def _recover_one(journal: Path, root: Path, quality: bool) -> Recovered | None:
     try:
         descriptor = os.open(journal, os.O_RDONLY | os.O_CLOEXEC)
@@ -89,14 +80,12 @@ def _is_still(journal: Path, descriptor: int) -> bool:
 
 
 def _finalise_or_set_aside(journal: Path, root: Path, quality: bool) -> Recovered:
-    episode = episode_path(root, journal.stem)
-    _remove_leftovers(episode)
     try:
+        episode = episode_path(root, journal.stem)
+        _remove_leftovers(episode)
+        if episode.exists() and _is_sound(episode):
+            return _remove_if_held(journal, episode)
         if episode.exists():
-            rows = _sound_rows(episode)
-            if rows is not None:
-                journal.unlink()
-                return Recovered(journal, "already finalised", episode, rows)
             set_aside(episode, root, "it is not sound, and its journal is still there to make it anew")
         finished = finalise(journal, root, quality)
     except UnusableJournalError as error:
@@ -107,23 +96,30 @@ def _finalise_or_set_aside(journal: Path, root: Path, quality: bool) -> Recovere
     return Recovered(journal, "finalised", finished.path, finished.rows, finished.cut_bytes)
 
 
-def _sound_rows(episode: Path) -> int | None:
-    """How many samples and events a finished episode has, None when it is not sound."""
+def _remove_if_held(journal: Path, episode: Path) -> Recovered:
+    """For a finalisation that was killed between its last two acts, or an id that was used twice."""
+    recording = read_journal(journal)
+    if not holds(episode, recording):
+        raise JournalError(f"{journal} and {episode} differ; move one of them away")
+    journal.unlink()
+    return Recovered(journal, "already finalised", episode, recording.rows)
+
+
+def _is_sound(episode: Path) -> bool:
     try:
         with EpisodeReader(episode) as reader:
             reader.verify()
-            return sum(len(reader.stream(name)["t_ns"]) for name in reader.stream_names) + len(reader.events())
     except BadEpisodeError:
-        return None
+        return False
+    return True
 
 
 def _remove_unborn(folder: Path) -> None:
     """Journals whose recorder was killed before they had their metadata, and so before the first message."""
     for leftover in folder.glob(f".*{SUFFIX}.tmp"):
-        descriptor = os.open(leftover, os.O_RDONLY | os.O_CLOEXEC)
-        if lock(descriptor) and _is_still(leftover, descriptor):
-            leftover.unlink()
-        os.close(descriptor)
+        with suppress(FileNotFoundError):
+            if time.time() - leftover.stat().st_mtime > UNBORN_S:
+                leftover.unlink()
 
 
 def _remove_leftovers(episode: Path) -> None:

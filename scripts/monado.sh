@@ -90,6 +90,7 @@ describe_extracted() {
     echo "VK_DRIVER_FILES=$folder/vulkan.json"
 }
 
+command -v apt-get >/dev/null || fail "this needs Debian or a distribution made from it (apt-get)"
 mkdir -p "$folder"
 exec 9>"$folder/lock"
 flock 9

@@ -70,6 +70,7 @@ def rehearse(
     """Let the scripted operator attempt the task once; nothing is drawn and nothing recorded."""
     teleop = teleop or TeleopConfig()
     sim = SimulatedStation(robot, task, seed, cameras=())
+    habits = habits or ScriptedOperatorConfig(hand=teleop.hand)
     operator = ScriptedOperator(sim.task.plan, sim.look, sim.clock, seed, habits, teleop.mapping)
     notes = _Notes()
     session = Session(notes, lambda: describe_scene(sim, "rehearsal", "scripted"))

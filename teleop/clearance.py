@@ -24,7 +24,7 @@ Array = NDArray[np.float64]
 MIN_JOINTS_BETWEEN_LINKS = 3
 MIN_JOINTS_TO_OBSTACLE = 2
 SAMPLES = 300
-COARSE_MARGIN_M = 0.04
+COARSE_MARGIN_M = 0.06
 # For the coarse test a plane is the face of a box this large.
 PLANE_HALF_SIZE_M = 1e3
 
@@ -123,7 +123,7 @@ class _CoarseTest:
     ) -> None:
         model, data = kinematics.model, kinematics.data
         length = float(np.linalg.norm(model.body_pos, axis=1).sum())
-        self._turn = COARSE_MARGIN_M / (2.0 * length)
+        self._turn = COARSE_MARGIN_M / length
         self._data = data
         self._at = np.full(model.nq, np.inf)
         self._near: list[int] = []
@@ -143,7 +143,7 @@ class _CoarseTest:
         """Indices into links, then obstacles, of the pairs that the fine test must look at.
 
         The list is made with a margin and kept until the joints have turned so far that the margin may be used up:
-        turning by a total of r rad moves no two geoms towards each other by more than 2 r times the arm's length.
+        turning by a total of r rad moves no two geoms of one chain by more than r times its length apart or together.
         """
         q = self._data.qpos
         turned = np.abs(q - self._at)

@@ -17,6 +17,8 @@ ZERO: Vec3 = (0.0, 0.0, 0.0)
 # Share of the acceleration planned for stopping at each wall. Up to 1/sqrt(3) the three axes together never need more
 # than the whole; the rest is room for postures in which the joints' own acceleration limits allow less.
 WALL_SHARE = 0.4
+# Share of an excess beyond a wall that is undone per second.
+RETURN_PER_S = 5.0
 # Share of the acceleration planned for slowing down at the target; the rest is room for the jerk limit.
 APPROACH_SHARE = 0.5
 
@@ -47,10 +49,15 @@ def walls(position: Vec3, workspace: WorkspaceConfig, limits: MotionLimits, dt: 
     low, high = [-math.inf] * 3, [math.inf] * 3
     for axis, (p, bottom, top) in enumerate(zip(position, workspace.lower_m, workspace.upper_m, strict=True)):
         if p - bottom < distance:
-            low[axis] = -braking_velocity(p - bottom, brake, dt)
+            low[axis] = -_towards(p - bottom, brake, dt)
         if top - p < distance:
-            high[axis] = braking_velocity(top - p, brake, dt)
+            high[axis] = _towards(top - p, brake, dt)
     return Walls((low[0], low[1], low[2]), (high[0], high[1], high[2]))
+
+
+def _towards(distance: float, brake: float, dt: float) -> float:
+    """The highest velocity towards a wall at this distance; behind the wall, negative: the way back."""
+    return braking_velocity(distance, brake, dt) if distance >= 0.0 else RETURN_PER_S * distance
 
 
 def approach(error: Vec3, feedforward: Vec3, gain: float, limits: MotionLimits) -> Vec3:

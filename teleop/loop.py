@@ -160,8 +160,8 @@ class TeleopLoop:
             admission = supervisor.refuse(admission, fault)
         elif self._holding and not self._trusted:
             self._motion.reset(state.q)
-        if self._gripper is None:
-            self._gripper = state.gripper
+        if self._gripper is None and fault is None:
+            self._gripper = min(max(state.gripper, 0.0), 1.0)
         if not DISTRUST.isdisjoint(admission.interventions):
             self._hold(trusted=False)
         elif admission.engaged and not before.engaged:

@@ -141,7 +141,7 @@ def robot_fault(now_ns: int, state: RobotState, spec: RobotSpec, config: SafetyC
     count = len(spec.joint_names)
     if len(state.q) != count or now_ns - state.t_ns > config.robot_age_limit_s * NS_PER_S:
         return ROBOT_STATE
-    return None if math.isfinite(sum(state.q)) and math.isfinite(sum(state.dq)) else ROBOT_STATE
+    return None if math.isfinite(sum(state.q) + sum(state.dq) + state.gripper) else ROBOT_STATE
 
 
 def load_fault(state: RobotState, q_command: Sequence[float], spec: RobotSpec, config: SafetyConfig) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -52,18 +53,28 @@ class Shadows:
     ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], float]:
         """Centre (2,), semi-axes (2,) and rotation (3, 3) of the body's outline from above, and its clearance, m."""
         rotation = data.geom_xmat[geoms].reshape(-1, 3, 3)
-        half = self._model.geom_aabb[geoms, 3:]
+        half2 = self._model.geom_aabb[geoms, 3:] ** 2
         centres = data.geom_xpos[geoms]
-        spread = np.einsum("nij,nj,nkj->nik", rotation, half**2, rotation)
         middle = centres.mean(axis=0)
-        away = centres - middle
-        outline = spread[:, :2, :2].max(axis=0) + 2.0 * (away[:, :2].T @ away[:, :2]) / len(geoms)
-        lengths, vectors = np.linalg.eigh(outline)
-        turn = np.eye(3)
-        turn[:2, :2] = vectors if np.linalg.det(vectors) > 0.0 else vectors[:, ::-1]
-        axes = np.sqrt(np.maximum(lengths if np.linalg.det(vectors) > 0.0 else lengths[::-1], 1e-8))
-        lowest = float((centres[:, 2] - np.sqrt(spread[:, 2, 2])).min())
+        away = 2.0 / len(geoms) * (centres - middle)
+        xx = float(_spread(rotation, half2, 0, 0).max() + (away[:, 0] * (centres - middle)[:, 0]).sum())
+        xy = float(_spread(rotation, half2, 0, 1).max() + (away[:, 0] * (centres - middle)[:, 1]).sum())
+        yy = float(_spread(rotation, half2, 1, 1).max() + (away[:, 1] * (centres - middle)[:, 1]).sum())
+        # The eigenvalues and eigenvectors of [[xx, xy], [xy, yy]], in closed form: a solver's answer for a round
+        # outline hangs on the last bit of its input, and with it the picture.
+        half_gap = math.hypot(0.5 * (xx - yy), xy)
+        angle = 0.5 * math.atan2(xy, 0.5 * (xx - yy))
+        cos, sin = math.cos(angle), math.sin(angle)
+        turn = np.array([[cos, -sin, 0.0], [sin, cos, 0.0], [0.0, 0.0, 1.0]])
+        axes = np.sqrt(np.maximum((0.5 * (xx + yy) + half_gap, 0.5 * (xx + yy) - half_gap), 1e-8))
+        lowest = float((centres[:, 2] - np.sqrt(_spread(rotation, half2, 2, 2))).min())
         return middle[:2], axes, turn, max(lowest, 0.0)
+
+
+def _spread(rotation: NDArray[np.float64], half2: NDArray[np.float64], row: int, column: int) -> NDArray[np.float64]:
+    """One entry of R diag(h²) Rᵀ per geom, added up in one order: sums that follow memory's alignment may differ."""
+    products = rotation[:, row] * rotation[:, column] * half2
+    return products[:, 0] + products[:, 1] + products[:, 2]
 
 
 def _drawn_geoms(model: Any, body: int) -> NDArray[np.intp]:

@@ -148,10 +148,11 @@ class EpisodeReader:
             t_ns, seq = self._objects["events/t_ns"][()], self._objects["events/seq"][()]
             if t_ns.dtype != np.int64 or seq.dtype != np.int64 or t_ns.shape != seq.shape or t_ns.ndim != 1:
                 raise ValueError("their times are not two int64 columns of one length")
-            texts = [survey.texts(self._objects[f"events/{column}"]) for column in ("kind", "reason", "json")]
+            texts = [survey.texts(self._objects[f"events/{column}"]) for column in ("kind", "reason")]
+            lines = self._text("events/json").split("\n") if len(t_ns) else []
             return [
                 Event(t_ns=int(t), seq=int(s), kind=kind, reason=reason, data=_json_object(data))
-                for t, s, kind, reason, data in zip(t_ns, seq, *texts, strict=True)
+                for t, s, kind, reason, data in zip(t_ns, seq, *texts, lines, strict=True)
             ]
 
     def stream_hashes(self) -> dict[str, str]:
@@ -267,7 +268,7 @@ class EpisodeReader:
     def _stream_hash(self, name: str) -> str:
         digest = hashlib.sha256()
         columns = self.stream(name)
-        digest.update(json.dumps(self.attributes(name), sort_keys=True, default=str).encode())
+        digest.update(json.dumps(self.attributes(name), sort_keys=True).encode())
         for column, values in sorted(columns.items()):
             digest.update(f"{column} {values.dtype.str} {values.shape}".encode())
             digest.update(np.ascontiguousarray(values).data)

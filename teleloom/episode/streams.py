@@ -47,6 +47,7 @@ MAX_TIME_NS = 2**62
 """Times and sequence numbers lie from 0 to here, so that differences of two fit int64."""
 
 MAX_INTERVENTION_NAMES = 64
+OTHER_INTERVENTIONS = "other"
 JOINTS = -1
 """In a column's shape: as many as the robot has joints."""
 
@@ -263,7 +264,7 @@ class StreamBuilder:
         messages, self._pending = self._pending, []
         columns = {column.name: column.fill(messages, self._joints) for column in LAYOUTS[self._kind]}
         if self._kind is ControlTick:
-            masks = (sum(1 << self._bit(name) for name in set(m.interventions)) for m in messages)
+            masks = (self._mask(message.interventions) for message in messages)
             columns["interventions"] = np.fromiter(masks, np.uint64, len(messages))
         elif self._kind is PolicyAction:
             versions = (self._names.setdefault(m.policy_version, len(self._names)) for m in messages)
@@ -271,9 +272,15 @@ class StreamBuilder:
             columns["chunk"] = _chunks([m.chunk for m in messages])
         self._blocks.append(columns)
 
+    def _mask(self, names: tuple[str, ...]) -> int:
+        mask = 0
+        for name in names:
+            mask |= 1 << self._bit(name)
+        return mask
+
     def _bit(self, name: str) -> int:
-        if name not in self._names and len(self._names) == MAX_INTERVENTION_NAMES:
-            raise ValueError(f"intervention {name!r}: more than {MAX_INTERVENTION_NAMES} names in one episode")
+        if name not in self._names and len(self._names) >= MAX_INTERVENTION_NAMES - 1:
+            name = OTHER_INTERVENTIONS
         return self._names.setdefault(name, len(self._names))
 
 

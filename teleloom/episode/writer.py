@@ -76,9 +76,9 @@ def _set_attributes(group: h5py.Group, values: Mapping[str, str | float]) -> Non
         group.attrs[name] = _texts([value])[0] if isinstance(value, str) else value
 
 
-def _write_text(file: h5py.File, name: str, text: str) -> None:
+def _write_text(group: h5py.Group, name: str, text: str) -> None:
     data = _texts([text])
-    file.create_dataset(name, data=data[0], dtype=data.dtype)
+    group.create_dataset(name, data=data[0], dtype=data.dtype)
 
 
 def _texts(texts: Sequence[str]) -> NDArray[np.bytes_]:
@@ -127,14 +127,10 @@ def _write_events(group: h5py.Group, events: Sequence[Event]) -> None:
     ordered = sorted(events, key=lambda event: (event.t_ns, event.seq))
     group.create_dataset("t_ns", data=np.array([event.t_ns for event in ordered], dtype=np.int64))
     group.create_dataset("seq", data=np.array([event.seq for event in ordered], dtype=np.int64))
-    columns = {
-        "kind": [event.kind for event in ordered],
-        "reason": [event.reason for event in ordered],
-        "json": [msgspec.json.encode(event.data).decode() for event in ordered],
-    }
-    for name, texts in columns.items():
-        data = _texts([text.replace("\0", "\ufffd") for text in texts])  # HDF5 strings end at a zero
+    for name in ("kind", "reason"):
+        data = _texts([getattr(event, name).replace("\0", "\ufffd") for event in ordered])  # a zero would end the text
         group.create_dataset(name, data=data, dtype=data.dtype)
+    _write_text(group, "json", "\n".join(msgspec.json.encode(event.data).decode() for event in ordered))
 
 
 def _write_steps(group: h5py.Group, steps: Steps) -> None:

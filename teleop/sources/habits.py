@@ -26,9 +26,7 @@ class ScriptedOperatorConfig(Config):
     look_rate_hz: Positive = Field(default=10.0, description="looks at the scene per second")
     reaction_s: float = Field(default=0.15, ge=0, description="time from a look to what the hand makes of it")
     sight_m: float = Field(default=0.0005, ge=0, description="error per axis in judging where the tool is")
-    workspace_m: Vec3 = Field(
-        default=(0.25, 0.25, 0.22), description="how far the hand goes from where it is held"
-    )
+    workspace_m: Vec3 = Field(default=(0.25, 0.25, 0.22), description="how far the hand goes from where it is held")
     wrist_rad: Positive = Field(default=1.1, description="how far the hand turns from its comfortable orientation")
     comfortable: Pose = Field(
         default=(-0.25, -0.2, 0.1, 0.0, 0.258819, 0.0, 0.965926), description="where the hand is held, base frame"

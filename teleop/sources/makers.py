@@ -62,7 +62,7 @@ def scripted(setting: Setting, **options: Any) -> Operator:
             "the scripted operator must see the scene, and this robot has none to show; "
             "use robot.driver 'mujoco', or another operator.source"
         )
-    config = _config(ScriptedOperatorConfig, "scripted", options)
+    config = _config(ScriptedOperatorConfig, "scripted", {"hand": setting.teleop.hand, **options})
     return ScriptedOperator(scene.task.plan, scene.look, setting.clock, setting.seed, config, setting.teleop.mapping)
 
 

@@ -117,7 +117,9 @@ class OpenXrOperator:
         """End the session and the thread."""
         self._stop.set()
         if self._thread is not None:
-            self._thread.join()
+            self._thread.join(self._config.open_timeout_s)
+            if self._thread.is_alive():
+                log.warning("the OpenXR runtime does not answer; its session is left behind")
             self._thread = None
 
     def _run(self) -> None:

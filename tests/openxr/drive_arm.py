@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import math
 import os
@@ -16,7 +15,7 @@ from typing import Any
 import msgspec
 import numpy as np
 from drive_session import packet_of, vibrations
-from monado import PORT, Service
+from monado import PORT, Service, be_prompt
 from remote_sender import RemoteSender
 
 from robots.mujoco.station import SimulatedStation
@@ -305,9 +304,7 @@ def faults(rig: Rig, service: Service, sender: RemoteSender) -> dict[str, Any]:
 
 
 def main() -> None:
-    with contextlib.suppress(PermissionError):
-        # As on a robot's PC: other programs must not make the loop, its threads or the sender late.
-        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
+    be_prompt()
     scenario = {"follow": follow, "faults": faults}[sys.argv[1]]
     station = SimulatedStation("panda", cameras=())
     arm = RealTimeArm(station)

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from monado import PORT, Service
+from monado import PORT, Service, be_prompt
 from remote_sender import RemoteSender
 
 from teleloom.messages import AnyMessage, Event, XrFrame
@@ -163,6 +163,7 @@ def vibrations() -> dict[str, int]:
 
 
 def main() -> None:
+    be_prompt()
     scenario = {"controls": controls, "lifecycle": lifecycle}[sys.argv[1]]
     watcher = Watcher()
     with Service() as service, RemoteSender(PORT) as sender:

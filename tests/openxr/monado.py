@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import functools
 import json
 import os
 import shutil
@@ -32,6 +33,7 @@ class MonadoError(RuntimeError):
     """Monado cannot be had or started here. The message says what is missing."""
 
 
+@functools.cache
 def install() -> dict[str, str]:
     """The environment that scripts/monado.sh describes, after running it. Takes a minute the first time."""
     folder = REPOSITORY / ".cache" / "monado"
@@ -48,8 +50,9 @@ def namespace_command() -> list[str]:
         if shutil.which(command[0]) and subprocess.run([*command, "true"], capture_output=True).returncode == 0:
             return command
     raise MonadoError(
-        "Monado needs a network namespace of its own, and 'unshare -n' is refused; run as root, or allow unprivileged "
-        "user namespaces (sysctl kernel.unprivileged_userns_clone=1), or install sudo; unshare is in util-linux"
+        "Monado needs a network namespace of its own, and 'unshare -n' (util-linux) is refused; run as root, install "
+        "sudo, allow unprivileged user namespaces (sysctl kernel.unprivileged_userns_clone=1), or in a container add "
+        "the capability SYS_ADMIN"
     )
 
 
@@ -118,6 +121,12 @@ def _environment(folder: Path, dump_calls: bool) -> dict[str, str]:
         "MONADO_HOST_PYTHON": sys.executable,
         **(layer if dump_calls else {}),
     }
+
+
+def be_prompt() -> None:
+    """Let no other program make this process, its threads and what it starts late, as on a robot's PC; if allowed."""
+    with contextlib.suppress(PermissionError):
+        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
 
 
 def raise_loopback() -> None:

@@ -31,7 +31,7 @@ def failed() -> dict[str, Any]:
 
 def test_figures_of_eight_with_rotation_are_followed(followed: dict[str, Any]) -> None:
     print({name: value for name, value in followed.items() if name.endswith(("_ms", "_mm", "_deg", "_share"))})
-    assert followed["engaged_throughout"]
+    assert followed["engaged_throughout"], followed["interventions"]
     assert followed["path_m"] >= 0.14
     assert followed["turn_deg"] >= 35.0
     assert followed["rms_mm"] <= 5.0

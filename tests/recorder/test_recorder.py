@@ -55,7 +55,13 @@ def test_an_episode_holds_every_message_and_the_journal_is_gone(config: Recorder
         assert len(reader.stream("robot")["t_ns"]) == len(reader.stream("tick")["t_ns"]) == 200
         assert [len(reader.stream(f"cameras/{name}")["t_ns"]) for name in CAMERAS] == [10, 10]
         assert [event.reason for event in reader.events()] == ["primary"]
-        assert reader.ledger["journal"] == {"records": 421, "lost_records": 0, "cut_bytes": 0, "ended": True}
+        assert reader.ledger["journal"] == {
+            "records": 421,
+            "lost_records": 0,
+            "cut_bytes": 0,
+            "damaged": False,
+            "ended": True,
+        }
         assert reader.ledger["streams"]["events"]["received"] == 1
 
 
@@ -259,6 +265,17 @@ def test_misuse_is_named(tmp_path: Path) -> None:
     recorder.stop().result()
     with pytest.raises(RecorderError, match="there already"):
         recorder.start(make_meta())
+
+
+def test_metadata_that_json_cannot_hold_is_refused_before_the_first_message(tmp_path: Path) -> None:
+    meta = make_meta()
+    endless = meta.robot.model_copy(update={"q_max": (float("inf"),) * 7})
+    recorder = recorder_at(tmp_path)
+    with pytest.raises(RecorderError, match="must be finite"):
+        recorder.start(meta.model_copy(update={"robot": endless}))
+    assert recorder.status().episode_id is None
+    recorder.start(meta)
+    recorder.discard("a test")
 
 
 def test_an_episode_without_a_sample_is_an_error_and_its_journal_stays_until_recovery(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import shutil
 import threading
@@ -22,7 +23,8 @@ from recording import (
 
 from recorder.commands import recover as recover_command
 from recorder.errors import UnusableJournalError
-from recorder.finalise import finalise
+from recorder.finalise import OVERHEAD_BYTES, expected_bytes, finalise
+from recorder.intake import read_journal
 from recorder.journal import JournalWriter, StreamCounts, journal_path
 from recorder.recovery import recover
 from teleloom.episode.layout import episode_path
@@ -111,6 +113,20 @@ def test_random_damage_inside_a_journal_never_stops_recovery(journal: Path, tmp_
     assert "finalised" in states
 
 
+def test_a_damaged_journal_is_kept_beside_the_episode_made_of_it(journal: Path, tmp_path: Path) -> None:
+    data = journal.read_bytes()
+    middle = data.index(b"RobotState", len(data) // 2) - 60
+    damaged = data[:middle] + bytes(200) + data[middle + 200 :]
+    journal.write_bytes(damaged)
+    (item,) = recover(tmp_path)
+    assert (item.state, 100 < item.rows < 400) == ("finalised", True)
+    assert (tmp_path / "discarded" / "episode-1.mcap").read_bytes() == damaged
+    with EpisodeReader(episode_path(tmp_path, "episode-1")) as reader:
+        assert_balanced(reader)
+        assert reader.ledger["journal"]["damaged"] is True
+        assert reader.ledger["journal"]["cut_bytes"] == item.cut_bytes > len(data) // 3
+
+
 def test_a_journal_with_nothing_usable_is_set_aside_with_its_reason(tmp_path: Path) -> None:
     contents = {"empty": b"", "zeros": bytes(4096), "text": b"not a journal at all", "magic": b"\x89MCAP0\r\n"}
     for name, data in contents.items():
@@ -137,6 +153,24 @@ def test_a_journal_whose_episode_is_finished_is_removed_only_when_that_is_sound(
     assert [item.state for item in recover(tmp_path)] == ["finalised"]
     assert episode.read_bytes() == sound
     assert (tmp_path / "discarded" / "episode-1.h5").read_bytes() == sound[: len(sound) // 2]
+
+
+def test_a_journal_that_differs_from_its_finished_episode_is_left_with_it(journal: Path, tmp_path: Path) -> None:
+    recover(tmp_path)
+    writer = JournalWriter(journal, make_meta())
+    writer.append("robot", robot_state(0, 0))
+    writer.close()
+    (item,) = recover(tmp_path)
+    assert item.state == "failed"
+    assert "differ; move one of them away" in item.message
+    assert journal.exists()
+    assert episode_path(tmp_path, "episode-1").exists()
+
+
+def test_room_asked_for_is_enough_for_the_file(journal: Path, tmp_path: Path) -> None:
+    expected = expected_bytes(read_journal(journal))
+    finished = finalise(journal, tmp_path, quality=False)
+    assert finished.path.stat().st_size < expected < 5 * finished.path.stat().st_size + OVERHEAD_BYTES
 
 
 def test_a_journal_in_use_is_left_alone(tmp_path: Path) -> None:
@@ -171,7 +205,11 @@ def test_what_a_killed_finalisation_left_is_cleared_away(journal: Path, tmp_path
     episodes.mkdir()
     (episodes / ".episode-1.h5.0badcafe.tmp").write_bytes(b"half")
     (episodes / ".episode-1.h5.room.tmp").write_bytes(bytes(1000))
-    (journal.parent / ".episode-2.mcap.tmp").write_bytes(b"\x89MCAP")
+    unborn = journal.parent / ".episode-2.mcap.tmp"
+    unborn.write_bytes(b"\x89MCAP")
+    recover(tmp_path)
+    assert unborn.exists()
+    os.utime(unborn, (0, 0))
     recover(tmp_path)
     assert [path.name for path in episodes.iterdir()] == ["episode-1.h5"]
     assert list(journal.parent.iterdir()) == []

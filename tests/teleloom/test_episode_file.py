@@ -73,6 +73,7 @@ def test_plain_h5py_reads_it_and_finds_its_way(episode: Path) -> None:
         assert file["streams/tick/latency_ns"].shape == (200, len(STAGES))
         assert json.loads(file["streams/tick"].attrs["intervention_names"]) == ["speed"]
         assert file["events/reason"].asstr()[1] == "speed"
+        assert json.loads(file["events/json"][()].decode().split("\n")[1]) == {"axis": "x", "by": [1, 2.5]}
         assert file["steps/action"].shape == (9, 8)
         assert json.loads(file["ledger"][()])["streams"]["robot"]["written"] == 200
 
@@ -158,6 +159,15 @@ def test_interventions_are_bits_whose_names_stand_beside_them_across_blocks() ->
     assert masks.dtype == np.uint64
     for i, mask in enumerate(masks):
         assert {name for bit, name in enumerate(known) if int(mask) >> bit & 1} == set(names[i % 4])
+
+
+def test_interventions_past_the_63rd_share_the_last_bit() -> None:
+    builder = StreamBuilder(ControlTick, JOINTS)
+    for i in range(80):
+        builder.add(control_tick(i, i, interventions=(f"kind-{i}",)))
+    stream = builder.build()
+    assert json.loads(str(stream.attributes["intervention_names"]))[62:] == ["kind-62", "other"]
+    assert stream.columns["interventions"].tolist() == [1 << min(i, 63) for i in range(80)]
 
 
 def test_policy_chunks_of_several_lengths_share_one_array() -> None:

@@ -67,7 +67,7 @@ def test_a_late_poll_gets_the_newest_frame_and_the_numbers_show_the_gap() -> Non
 
 
 def test_the_tool_is_brought_to_every_waypoint_within_its_tolerance() -> None:
-    for seed in range(5):
+    for seed in range(3):
         sitting = sit(pick_and_place(), seed)
         for waypoint in pick_and_place():
             ends = [k for k, (now, after) in enumerate(pairwise(sitting.doing)) if now == waypoint.label != after]
@@ -79,7 +79,7 @@ def test_the_tool_is_brought_to_every_waypoint_within_its_tolerance() -> None:
 def test_the_hand_is_as_fast_as_a_hand_and_no_faster() -> None:
     config = ScriptedOperatorConfig()
     fastest = []
-    for seed in range(5):
+    for seed in range(3):
         sitting = sit(pick_and_place(), seed, tremor_m=0.0, tremor_rad=0.0)
         fastest.append(np.linalg.norm(np.diff(sitting.hand("pose")[:, :3], axis=0), axis=1).max() * 90.0)
         told = np.linalg.norm(sitting.hand("linear_velocity"), axis=1).max()
@@ -90,7 +90,7 @@ def test_the_hand_is_as_fast_as_a_hand_and_no_faster() -> None:
 
 def test_a_hand_that_holds_the_clutch_stays_within_its_reach() -> None:
     config = ScriptedOperatorConfig()
-    for seed in range(5):
+    for seed in range(3):
         sitting = sit(pick_and_place(), seed)
         held = sitting.hand("squeeze") > RELEASE
         offset = np.abs(sitting.hand("pose")[held, :3] - config.comfortable[:3])
@@ -109,18 +109,18 @@ def test_a_way_longer_than_the_arm_takes_several_holds() -> None:
 
 def test_re_clutches_and_hesitation_come_at_their_rates_and_the_work_is_done_all_the_same() -> None:
     plan = pick_and_place() * 2
-    calm = [sit(plan, seed, **STEADY) for seed in range(4)]
-    restless = [sit(plan, seed, hesitation_rate_hz=0.0, reclutch_rate_hz=0.5) for seed in range(4)]
-    hesitant = [sit(plan, seed, hesitation_rate_hz=0.5, reclutch_rate_hz=0.0) for seed in range(4)]
-    assert sum(map(engagements, restless)) >= sum(map(engagements, calm)) + 4
+    calm = [sit(plan, seed, **STEADY) for seed in range(2)]
+    restless = [sit(plan, seed, hesitation_rate_hz=0.0, reclutch_rate_hz=0.5) for seed in range(2)]
+    hesitant = [sit(plan, seed, hesitation_rate_hz=0.5, reclutch_rate_hz=0.0) for seed in range(2)]
+    assert sum(map(engagements, restless)) >= sum(map(engagements, calm)) + 2
     assert sum(map(engagements, hesitant)) == sum(map(engagements, calm))
-    assert sum(len(s.frames) for s in hesitant) > sum(len(s.frames) for s in calm) + 4 * 0.4 * 90
+    assert sum(len(s.frames) for s in hesitant) > sum(len(s.frames) for s in calm) + 2 * 0.4 * 90
     for sitting in (*calm, *restless, *hesitant):
         assert pose.distance(sitting.tools[-1], plan[-1].pose)[0] < plan[-1].position_tolerance_m
 
 
 def test_the_trigger_moves_only_while_the_clutch_is_held() -> None:
-    for seed in range(5):
+    for seed in range(3):
         sitting = sit(pick_and_place(), seed, reclutch_rate_hz=0.5)
         trigger, squeeze = sitting.hand("trigger"), sitting.hand("squeeze")
         assert trigger.max() == 1.0
