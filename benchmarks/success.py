@@ -72,17 +72,17 @@ def page(results: list[list[Attempt]]) -> str:
             "# How often the scripted operator succeeds",
             "",
             "Written by `python benchmarks/success.py`. Each attempt is one episode of a fresh scene: the operator's",
-            "controller frames (tremor, delayed sight, re-clutches and hesitation on, mistakes off) go through mapping,",
-            "filter, supervisor and inverse kinematics to the simulated arm. Success is the task's own check.",
+            "controller frames go through mapping, filter, supervisor and inverse kinematics to the simulated arm.",
+            "Tremor, delayed sight, re-clutches and hesitation are on, mistakes off. Success is the task's own check.",
             "",
             "| arm | task | succeeded | at least (95%) | mean length | 95th percentile | re-clutches | with a fault "
             "| CPU time | seeds that failed |",
             "|---|---|---|---|---|---|---|---|---|---|",
             *(row(attempts) for attempts in results),
             "",
-            "Length is robot time from the first frame to the verdict. Re-clutches are the mean per episode. A fault is",
-            "an intervention that stops the arm until the clutch is released; the operator then goes on. CPU time is",
-            "one core's, per episode.",
+            "Length is robot time from the first frame to the verdict; re-clutches are the mean per episode. A fault",
+            "is an intervention that stops the arm until the clutch is released; the column counts the episodes that",
+            "had one, and the operator went on. CPU time is one core's, per episode.",
             "",
         ]
     )

@@ -72,6 +72,10 @@ class LiveStation:
                 found.append(received[1])
         return found
 
+    def camera_pid(self, name: str) -> int:
+        """The process of a camera's node."""
+        return self._cameras[name].pid
+
     def finish(self) -> None:
         """End control and cameras, so that the recorder has all there will ever be, then the recorder."""
         self._control.close()

@@ -37,7 +37,7 @@ class LocalSink:
         self._recorder = recorder
         self.episodes: list[Path] = []
 
-    def start(self, meta: EpisodeMeta) -> None:
+    def start(self, meta: EpisodeMeta, t_ns: int) -> None:
         self._recorder.start(meta)
 
     def take(self, stream: str, message: AnyMessage) -> None:

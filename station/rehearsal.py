@@ -43,7 +43,7 @@ class _Notes:
         self.engagements = 0
         self.interventions: list[str] = []
 
-    def start(self, meta: EpisodeMeta) -> None:
+    def start(self, meta: EpisodeMeta, t_ns: int) -> None:
         """Nothing is recorded."""
 
     def take(self, stream: str, message: AnyMessage) -> None:

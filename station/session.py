@@ -16,8 +16,8 @@ DISCARD = "secondary"
 class EpisodeSink(Protocol):
     """Where streams become episodes: a recorder in this process, or the link to one in another."""
 
-    def start(self, meta: EpisodeMeta) -> None:
-        """Begin an episode."""
+    def start(self, meta: EpisodeMeta, t_ns: int) -> None:
+        """Begin an episode with what happens from `t_ns` on."""
         ...
 
     def take(self, stream: str, message: AnyMessage) -> None:
@@ -77,17 +77,17 @@ class Session:
         stream, press = self._press
         self._press = None
         if press.reason == START_OR_KEEP and self.recording is None:
-            self.start()
+            self.start(press.t_ns)
             self._sink.take(stream, press)
         elif press.reason == START_OR_KEEP:
             self.keep()
         elif press.reason == DISCARD and self.recording is not None:
             self.discard("the operator discarded it")
 
-    def start(self) -> None:
-        """Begin an episode."""
+    def start(self, t_ns: int) -> None:
+        """Begin an episode with what happens from `t_ns` on."""
         meta = self._describe()
-        self._sink.start(meta)
+        self._sink.start(meta, t_ns)
         self.recording = meta.episode_id
         self.counts.started += 1
 

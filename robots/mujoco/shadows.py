@@ -16,6 +16,7 @@ _FADE_M = 0.12
 # Nested ellipses, outermost first: how far beyond the outline (m) and how dark.
 _RINGS = ((0.009, 0.10), (0.003, 0.13), (-0.003, 0.13))
 _DRAWN_GROUPS = 3
+_FAR_M = 10.0
 
 
 class Shadows:
@@ -46,6 +47,10 @@ class Shadows:
                     turn.ravel(),
                     np.array([0.10, 0.07, 0.05, alpha], dtype=np.float32),
                 )
+                # mjv_initGeom leaves these as the memory was; what is transparent is drawn in the order of camdist.
+                blob.camdist = _FAR_M - 0.001 * drawing.ngeom
+                blob.category = int(mujoco.mjtCatBit.mjCAT_DECOR)
+                blob.objtype, blob.objid, blob.segid = int(mujoco.mjtObj.mjOBJ_UNKNOWN), -1, -1
                 drawing.ngeom += 1
 
     def _ellipse(

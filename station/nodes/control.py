@@ -67,20 +67,20 @@ class RemoteSink:
         self._now_ns = now_ns
         self._seq = 0
 
-    def start(self, meta: EpisodeMeta) -> None:
-        self._command("start", {"meta": meta.model_dump(mode="json")})
+    def start(self, meta: EpisodeMeta, t_ns: int) -> None:
+        self._command("start", {"meta": meta.model_dump(mode="json")}, t_ns)
 
     def take(self, stream: str, message: AnyMessage) -> None:
         self._publisher.publish(stream, message)
 
     def keep(self, outcome: Outcome, success_check: bool | None) -> None:
-        self._command("keep", {"outcome": outcome, "success_check": success_check})
+        self._command("keep", {"outcome": outcome, "success_check": success_check}, self._now_ns())
 
     def discard(self, reason: str) -> None:
-        self._command("discard", {"reason": reason})
+        self._command("discard", {"reason": reason}, self._now_ns())
 
-    def _command(self, reason: str, data: dict[str, Any]) -> None:
-        event = Event(t_ns=self._now_ns(), seq=self._seq, kind="session", reason=reason, data=data)
+    def _command(self, reason: str, data: dict[str, Any], t_ns: int) -> None:
+        event = Event(t_ns=t_ns, seq=self._seq, kind="session", reason=reason, data=data)
         self._seq += 1
         self._commands.send(SESSION_TOPIC, event)
 

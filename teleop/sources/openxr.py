@@ -78,7 +78,6 @@ class OpenXrOperator:
         self._asked: queue.SimpleQueue[HapticPattern] = queue.SimpleQueue()
         self._haptics = HapticSchedule()
         self._frozen: tuple[str, ...] = ()
-        self._connected = False
         self._stop = threading.Event()
         self._settled = threading.Event()
         self._refusal: OperatorError | None = None
@@ -126,7 +125,6 @@ class OpenXrOperator:
         while not self._stop.is_set():
             try:
                 with OpenXrSession(self._clock, self._config.reference_space) as session:
-                    self._connected = True
                     self._say("connected", runtime=session.runtime_name)
                     self._follow(session)
             except OperatorError as error:
@@ -134,18 +132,26 @@ class OpenXrOperator:
                     self._refusal = error
                     self._settled.set()
                     return
-                self._lose(error)
+                log.debug("no OpenXR session yet: %s", error)
             self._stop.wait(self._config.reconnect_s)
 
     def _follow(self, session: OpenXrSession) -> None:
+        """Read the session until it is lost or the operator is closed."""
         period_ns = round(NS_PER_S / self._config.rate_hz)
         due_ns = self._clock.now_ns()
-        while not self._stop.is_set():
-            self._take(session.sample())
-            self._settled.set()
-            self._vibrate(session)
-            due_ns = max(due_ns + period_ns, self._clock.now_ns())
-            self._stop.wait((due_ns - self._clock.now_ns()) / NS_PER_S)
+        try:
+            while not self._stop.is_set():
+                self._take(session.sample())
+                self._settled.set()
+                self._vibrate(session)
+                due_ns = max(due_ns + period_ns, self._clock.now_ns())
+                self._stop.wait((due_ns - self._clock.now_ns()) / NS_PER_S)
+        except OperatorError as error:
+            if not self._settled.is_set():
+                raise
+            # Told before the session is torn down, which takes as long as a dying runtime likes.
+            self._take(XrSample.nothing(self._clock.now_ns()))
+            self._say("lost", why=str(error))
 
     def _take(self, sample: XrSample) -> None:
         frame = self._assembler.frame(sample)
@@ -166,12 +172,6 @@ class OpenXrOperator:
         for pulse in self._haptics.due(now_ns):
             for hand in self._config.haptic_hands:
                 session.vibrate(hand, pulse.duration_ns, pulse.amplitude)
-
-    def _lose(self, error: OperatorError) -> None:
-        if self._connected:
-            self._connected = False
-            self._take(XrSample.nothing(self._clock.now_ns()))
-            self._say("lost", why=str(error))
 
     def _say(self, reason: str, **data: Any) -> None:
         log.info("OpenXR: %s %s", reason, data)

@@ -53,6 +53,7 @@ class Worker:
         self._comfortable = np.array(config.comfortable)
         self._workspace_m = np.array(config.workspace_m)
         self._reach = Reach(at_rest(self._comfortable), self._comfortable, 0.0, config.shortest_reach_s)
+        # What the operator believes: with the hand at _hand, the tool is at _tool.
         self._tool = self._comfortable
         self._hand = self._comfortable
         self._let_go_s = 0.0

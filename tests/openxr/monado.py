@@ -147,7 +147,8 @@ class Service:
         self.log = self._folder / "service.log"
 
     def start(self) -> None:
-        """Start it and wait until clients can connect."""
+        """Start it, again if it was killed, and wait until clients can connect."""
+        self._reap()
         raise_loopback()
         options = {"XRT_COMPOSITOR_NULL": "1", "XRT_NO_STDIN": "1", "P_OVERRIDE_ACTIVE_CONFIG": "remote"}
         with self.log.open("ab") as log:
@@ -165,11 +166,13 @@ class Service:
             time.sleep(0.02)
 
     def kill(self) -> None:
-        """End it as a crash would."""
+        """End it as a crash would, without waiting for its end."""
         if self._process is not None:
             self._process.kill()
+
+    def _reap(self) -> None:
+        if self._process is not None:
             self._process.wait()
-            self._process = None
             (self._folder / "monado_comp_ipc").unlink(missing_ok=True)
 
     def control(self, *arguments: str) -> str:
@@ -184,3 +187,4 @@ class Service:
 
     def __exit__(self, *_: object) -> None:
         self.kill()
+        self._reap()

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -49,6 +49,7 @@ def test_an_operator_facing_the_robot_turns_by_pi() -> None:
     np.testing.assert_allclose(Rebase(yaw_rad=math.pi).vector((0.0, 0.0, -1.0)), (-1.0, 0.0, 0.0), atol=1e-12)
 
 
+@settings(deadline=None)
 @given(ANGLES, VECTORS, VECTORS, VECTORS)
 def test_rebasing_keeps_distances_and_turns_rotations_with_the_axes(
     yaw: float, position: tuple, first: tuple, second: tuple

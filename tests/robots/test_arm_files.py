@@ -19,7 +19,8 @@ THREE_JOINTS = """
   {asset}
   <worldbody>
     <body name="base_link" pos="0 0 0.05" gravcomp="1"><geom size="0.05" mass="1"/>
-      <body name="a" pos="0 0 0.1" gravcomp="1"><joint name="pan" axis="0 0 1" range="-3 3"/><geom size="0.04" mass="1"/>
+      <body name="a" pos="0 0 0.1" gravcomp="1"><joint name="pan" axis="0 0 1" range="-3 3"/>
+        <geom size="0.04" mass="1"/>
         <body name="b" pos="0 0 0.2" gravcomp="1"><joint name="lift" axis="0 1 0" range="-2 2"/>
           <geom type="capsule" size="0.03" fromto="0 0 0 0.3 0 0" mass="1"/>
           <body name="c" pos="0.3 0 0" gravcomp="1"><joint name="elbow" axis="0 1 0" range="-2.5 2.5"/>

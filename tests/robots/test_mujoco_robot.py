@@ -8,6 +8,7 @@ import pytest
 
 from robots.contract import Robot, RobotError
 from robots.mujoco.station import SimulatedStation
+from robots.mujoco.tasks import make_task
 from teleloom.messages import JointCommand, RobotState
 
 ARMS = ["panda", "ur5e"]
@@ -134,8 +135,6 @@ def test_a_grasp_holds_while_the_arm_shakes(name, kind):
 
 
 def holds_only(kind: str, seed: int) -> bool:
-    from robots.mujoco.tasks import make_task
-
     return make_task("put-in-bowl", seed).parameters()["target"] == kind
 
 

@@ -93,13 +93,13 @@ def test_fruit_lying_in_the_bowl_is_a_success(station):
 @pytest.mark.parametrize("station", [("put-in-bowl", 1)], indirect=True)
 def test_fruit_above_or_beside_the_bowl_or_falling_is_not(station):
     bowl = station.objects()["bowl"][:3]
-    put(station, station.task.target, bowl + (0, 0, 0.25))
+    put(station, station.task.target, np.add(bowl, (0, 0, 0.25)))
     station.step(2)
     assert not station.task.success()
-    put(station, station.task.target, bowl + (0.13, 0, 0.03))
+    put(station, station.task.target, np.add(bowl, (0.13, 0, 0.03)))
     settle(station)
     assert not station.task.success()
-    put(station, station.task.target, bowl + (0, 0, 0.06))
+    put(station, station.task.target, np.add(bowl, (0, 0, 0.06)))
     station.step(4)
     assert not station.task.success()
 
@@ -108,10 +108,10 @@ def test_fruit_above_or_beside_the_bowl_or_falling_is_not(station):
 def test_fruit_on_the_plate_is_a_success_and_beside_it_is_not(station):
     plate = station.objects()["plate"][:3]
     height = PROPS[station.task.target].half_height + 0.008
-    put(station, station.task.target, plate + (0, 0, height))
+    put(station, station.task.target, np.add(plate, (0, 0, height)))
     settle(station)
     assert station.task.success()
-    put(station, station.task.target, plate + (0, 0, 0.2))
+    put(station, station.task.target, np.add(plate, (0, 0, 0.2)))
     station.step(2)
     assert not station.task.success()
 
@@ -119,7 +119,7 @@ def test_fruit_on_the_plate_is_a_success_and_beside_it_is_not(station):
 @pytest.mark.parametrize("station", [("stack", 3)], indirect=True)
 def test_a_block_standing_on_the_named_one_is_a_success(station):
     below = station.objects()[station.task.below][:3]
-    put(station, station.task.top, below + (0.006, -0.004, 2 * BLOCK_HALF_M + 0.001))
+    put(station, station.task.top, np.add(below, (0.006, -0.004, 2 * BLOCK_HALF_M + 0.001)))
     settle(station)
     assert station.task.success()
     put(station, station.task.top, (0.5, 0.4, BLOCK_HALF_M))
@@ -130,7 +130,7 @@ def test_a_block_standing_on_the_named_one_is_a_success(station):
 @pytest.mark.parametrize("station", [("stack", 3)], indirect=True)
 def test_the_tower_the_wrong_way_round_is_not(station):
     top = station.objects()[station.task.top][:3]
-    put(station, station.task.below, top + (0, 0, 2 * BLOCK_HALF_M + 0.001))
+    put(station, station.task.below, np.add(top, (0, 0, 2 * BLOCK_HALF_M + 0.001)))
     settle(station)
     assert not station.task.success()
 

@@ -43,7 +43,7 @@ def test_a_reach_nears_the_wanted_speed_and_never_passes_it(shortest_s: float, l
 
 
 def test_a_reach_is_straight_and_follows_the_minimum_jerk_profile() -> None:
-    there = pose.make(HERE[:3] + (0.2, 0.1, -0.1), HERE[3:])
+    there = pose.make(HERE[:3] + np.array((0.2, 0.1, -0.1)), HERE[3:])
     reach = Reach(at_rest(HERE), there, 0.0, 1.0)
     for s in np.linspace(0.0, 1.0, 21):
         expected = pose.interpolate(HERE, there, 10 * s**3 - 15 * s**4 + 6 * s**5)

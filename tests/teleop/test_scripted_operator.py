@@ -18,7 +18,8 @@ TREMOR_PEAK_M = 0.004
 
 
 def away(x: float, y: float, z: float, yaw: float = 0.0) -> np.ndarray:
-    return pose.make(HOME[:3] + (x, y, z), pose.quat_multiply(pose.quat_from_rotvec([0.0, 0.0, yaw]), HOME[3:]))
+    turn = pose.quat_from_rotvec([0.0, 0.0, yaw])
+    return pose.make(HOME[:3] + np.array((x, y, z)), pose.quat_multiply(turn, HOME[3:]))
 
 
 def pick_and_place() -> list[Waypoint]:
