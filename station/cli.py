@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from teleloom import __version__, plugins
+from teleloom.extras import MissingExtraError
 
 EPILOG = """\b
 Examples:
@@ -30,6 +31,12 @@ class PluginGroup(click.Group):
         if not isinstance(command, click.Command):
             return _unavailable(cmd_name, f"the entry point of '{cmd_name}' is not a click command")
         return command
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except MissingExtraError as error:
+            raise click.ClickException(str(error)) from None
 
 
 def _unavailable(name: str, reason: str) -> click.Command:

@@ -122,7 +122,7 @@ def _episodes(cards: Sequence[Html]) -> Html:
 
 def _card(reader: EpisodeReader, summary: EpisodeSummary, view: EpisodeView, link: str) -> Html:
     cameras = _shown_cameras(reader)
-    times: Any = instants(reader, cameras, PICTURES) if cameras else []
+    times = instants(reader, cameras, PICTURES)
     strips = [join((tag("p", camera, class_="soft"), filmstrip(reader, camera, times))) for camera in cameras]
     instruction = view.instruction.text if view.instruction else summary.instruction
     head = tag("div", tag("h3", tag("a", instruction, href=link)), badge(view.status), class_="head")

@@ -17,7 +17,12 @@ MAX_PICTURE_BYTES = 8 * 1024 * 1024
 
 
 def instants(reader: EpisodeReader, cameras: Sequence[str], count: int) -> NDArray[np.int64]:
-    """`count` times, ns, from the first at which every camera has a picture to the last picture of any."""
+    """`count` times, ns, from the first at which every camera has a picture to the last picture of any.
+
+    Empty where there is no camera.
+    """
+    if not cameras:
+        return np.zeros(0, dtype=np.int64)
     times = [_times(reader, camera) for camera in cameras]
     start_ns, end_ns = max(int(t[0]) for t in times), max(int(t[-1]) for t in times)
     return start_ns + np.linspace(0, end_ns - start_ns, count).astype(np.int64)
@@ -49,7 +54,7 @@ def contact_sheet(
     return tag("div", *cells, class_="sheet", style=_columns(len(times)))
 
 
-def filmstrip(reader: EpisodeReader, camera: str, times: Sequence[int] | NDArray[np.int64]) -> Html:
+def filmstrip(reader: EpisodeReader, camera: str, times: NDArray[np.int64]) -> Html:
     """One camera's pictures in a row, without words."""
     recorded = _times(reader, camera)
     cells = [tag("figure", _picture(reader, camera, _newest(recorded, int(t_ns)))) for t_ns in times]

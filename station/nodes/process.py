@@ -17,6 +17,8 @@ import time
 from collections.abc import Callable
 from typing import Any, Self
 
+from teleloom.extras import MissingExtraError
+
 READY_TIMEOUT_S = 60.0
 END_TIMEOUT_S = 60.0
 MAX_LINE_BYTES = 4 * 1024 * 1024
@@ -132,7 +134,7 @@ def run_node(work: Callable[[Orders], None], faults: tuple[type[Exception], ...]
         work(Orders())
     except KeyboardInterrupt:
         raise SystemExit(130) from None
-    except faults as error:
+    except (MissingExtraError, *faults) as error:
         print(json.dumps({"fault": str(error)}), flush=True)
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
         raise SystemExit(1) from None
