@@ -138,7 +138,8 @@ class LiveCamera:
     """A camera of a LiveArm's scene, in a process of its own. Use it from one thread.
 
     name: one of the scene's cameras. robot, scene: from `LiveArm.camera_options`. size: pixels along each side. A
-    frame shows the newest snapshot when it falls due and carries the snapshot's time; while no snapshot comes there is no frame.
+    frame shows the newest snapshot when it falls due and carries the snapshot's time; while no snapshot comes there is
+    no frame.
     """
 
     def __init__(

@@ -13,8 +13,9 @@ from robots.mujoco.scene import Scene
 
 _HEIGHT_M = 0.0007
 _FADE_M = 0.12
+_INVISIBLE_M = 0.25
 # Nested ellipses, outermost first: how far beyond the outline (m) and how dark.
-_RINGS = ((0.009, 0.10), (0.003, 0.13), (-0.003, 0.13))
+_RINGS = ((0.007, 0.15), (-0.002, 0.20))
 _DRAWN_GROUPS = 3
 _FAR_M = 10.0
 
@@ -36,6 +37,8 @@ class Shadows:
             if not geoms.size or drawing.ngeom + len(_RINGS) > drawing.maxgeom:
                 continue
             centre, axes, turn, height = self._ellipse(data, geoms)
+            if height > _INVISIBLE_M:
+                continue
             for layer, (grow, dark) in enumerate(_RINGS):
                 alpha = dark * float(np.exp(-height / _FADE_M))
                 blob = drawing.geoms[drawing.ngeom]

@@ -129,12 +129,16 @@ class Orders:
 
 
 def run_node(work: Callable[[Orders], None], faults: tuple[type[Exception], ...]) -> None:
-    """The `main` of a node: a fault among `faults` becomes its answer and exit code 1, without a traceback."""
+    """The `main` of a node: a fault among `faults` becomes its answer and exit code 1, without a traceback.
+
+    A missing extra is always one of them.
+    """
+    faults = (*faults, MissingExtraError)
     try:
         work(Orders())
     except KeyboardInterrupt:
         raise SystemExit(130) from None
-    except (MissingExtraError, *faults) as error:
+    except faults as error:
         print(json.dumps({"fault": str(error)}), flush=True)
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
         raise SystemExit(1) from None

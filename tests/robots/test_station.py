@@ -144,7 +144,7 @@ def test_a_thing_is_seen_where_intrinsics_and_pose_of_the_camera_say(robot):
     for spec, frame in zip(cameras, station.render(), strict=True):
         image = simplejpeg.decode_jpeg(frame.data).astype(float)
         red, green, blue = np.moveaxis(image, 2, 0)
-        is_orange = (red > 70) & (red > 1.4 * green) & (blue < 0.3 * red)
+        is_orange = (red > 70) & (red > 1.6 * green) & (blue < 0.25 * red)
         rows, columns = np.nonzero(is_orange)
         assert len(rows) > 100, spec.name
         x, y, z = pose.compose(pose.inverse(spec.T_base_camera), [*orange, 0, 0, 0, 1])[:3]
