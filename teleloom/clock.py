@@ -72,4 +72,4 @@ class VirtualClock:
         self._now_ns = max(self._now_ns, t_ns)
 
     def anchor(self) -> ClockAnchor:
-        return self._anchor
+        return ClockAnchor(self._now_ns, self._anchor.wall_at(self._now_ns))

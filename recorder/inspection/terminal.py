@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Group, RenderableType
+from rich.console import Group, JustifyMethod, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -14,6 +14,9 @@ from recorder.inspection.words import dropped, size
 
 VERDICT_STYLES = {"good": "bold green", "doubtful": "bold yellow", "bad": "bold red"}
 SEVERITY_STYLES = {"note": "dim", "warning": "yellow", "fault": "red"}
+ID_SHOWN = 13
+"""As much of an id as tells episodes apart that began in different milliseconds."""
+WHOLE = ("episode", "task", "stream", "camera")
 MAX_EVENTS = 30
 
 
@@ -41,7 +44,7 @@ def station_view(summaries: Sequence[EpisodeSummary], broken: Sequence[str]) -> 
     """One row per episode, and a line for each file that cannot be read."""
     rows = [
         (
-            plain(one.episode_id),
+            plain(one.episode_id[:ID_SHOWN]),
             plain(one.task),
             plain(one.instruction),
             f"{one.duration_s:.1f}",
@@ -52,7 +55,7 @@ def station_view(summaries: Sequence[EpisodeSummary], broken: Sequence[str]) -> 
         )
         for one in summaries
     ]
-    head = ("episode", "task", "instruction", ">seconds", ">steps", "outcome", "verdict", "why")
+    head = ("episode", "task", "instruction", ">s", ">steps", "outcome", "verdict", "why")
     return Group(_table("", head, rows), *(plain(fault, "red") for fault in broken))
 
 
@@ -135,7 +138,8 @@ def _table(title: str, head: Sequence[str], rows: Sequence[Sequence[RenderableTy
     """A table; a heading that begins with > is of a column of figures."""
     table = Table(title=title or None, title_justify="left", title_style="bold", box=SIMPLE_HEAD, padding=(0, 1))
     for name in head:
-        table.add_column(name.removeprefix(">"), justify="right" if name.startswith(">") else "left", overflow="fold")
+        justify: JustifyMethod = "right" if name.startswith(">") else "left"
+        table.add_column(name.removeprefix(">"), justify=justify, overflow="fold", no_wrap=name in WHOLE)
     for row in rows:
         table.add_row(*row)
     return table
