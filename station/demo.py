@@ -107,8 +107,8 @@ def run_demo(out: Path, seed: int, console: Console) -> dict[str, Any]:
         catalog.record_build(DATASET, built.path.name, built.path, Dataset.open(built.path).lock)
         verification = verify_dataset(built.path, root)
         summary = _summary(out, catalog, built, verification)
-        summary["seconds"] = {"recording": round(recorded_s, 1), "robot_time": round(clock.now_ns() / NS_PER_S, 1)}
-        _report(out, catalog, built, verification, summary)
+        _report(out, catalog, built, verification)
+        summary["seconds"] = {"recording": round(recorded_s, 1)}
     summary["seconds"]["total"] = round(time.monotonic() - began, 1)
     write_json(out / "summary.json", summary)
     _show(console, out, summary)
@@ -224,9 +224,7 @@ def _episode_summary(catalog: Catalog, row: EpisodeRow) -> dict[str, Any]:
     }
 
 
-def _report(
-    out: Path, catalog: Catalog, built: BuildResult, verification: Verification, summary: dict[str, Any]
-) -> None:
+def _report(out: Path, catalog: Catalog, built: BuildResult, verification: Verification) -> None:
     rows = sorted(catalog.episodes(), key=lambda row: row.id)
     story = Story(
         title="teleloom demo",
@@ -237,7 +235,6 @@ def _report(
             "The others were approved, built into RLDS with action tokens, and read back in full.",
         ),
         next_steps=next_steps(out),
-        facts={"robot time": f"{summary['seconds']['robot_time'] - BREAK_S * len(rows):.0f} s"},
     )
     episodes = [Reviewed(catalog.path_of(row), catalog.view(row.id)) for row in rows]
     write_report(out / "report", story, episodes, built.path, verification)
