@@ -16,7 +16,7 @@ from teleloom.episode.reader import EpisodeReader
 
 
 class Lab:
-    """A folder with the page's files and its package installed there. run: the `teleloom` command with it on its path."""
+    """A folder with the page's files and its package installed there. run: the `teleloom` command on them."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -27,7 +27,9 @@ class Lab:
         project = tomllib.loads(files["pyproject.toml"])["project"]
         info = folder / f"{project['name'].replace('-', '_')}-{project['version']}.dist-info"
         info.mkdir()
-        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n")
+        (info / "METADATA").write_text(
+            f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n"
+        )
         lines = []
         for group, points in project["entry-points"].items():
             lines += [f"[{group}]", *(f"{name} = {value}" for name, value in points.items())]
@@ -49,14 +51,19 @@ class Lab:
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Lab:
-    lab = Lab(tmp_path_factory.mktemp("acme"))
-    lab.report = json.loads(lab.run("record", "acme-station", "-c", "station.yaml", "--json"))
-    return lab
+    return Lab(tmp_path_factory.mktemp("acme"))
 
 
-def test_robot_camera_and_operator_of_the_page_record_an_episode(lab: Lab) -> None:
-    (kept,) = lab.report["episodes"]
-    with EpisodeReader(lab.folder / "acme-station" / "episodes" / f"{kept['episode_id']}.h5") as episode:
+@pytest.fixture(scope="module")
+def kept(lab: Lab) -> str:
+    """The id of an episode recorded in real time with the page's robot, camera and operator."""
+    report = json.loads(lab.run("record", "acme-station", "-c", "station.yaml", "--json"))
+    (episode,) = report["episodes"]
+    return str(episode["episode_id"])
+
+
+def test_robot_camera_and_operator_of_the_page_record_an_episode(lab: Lab, kept: str) -> None:
+    with EpisodeReader(lab.folder / "acme-station" / "episodes" / f"{kept}.h5") as episode:
         assert episode.cameras == ("top",)
         assert episode.meta.task.spoken == "Draw a circle."
         assert episode.frame_bytes("top", 0).startswith(b"\xff\xd8\xff")
@@ -65,6 +72,7 @@ def test_robot_camera_and_operator_of_the_page_record_an_episode(lab: Lab) -> No
     assert robot["ee_pose"][:, 2].max() - robot["ee_pose"][0, 2] == pytest.approx(0.08, abs=0.02)
 
 
+@pytest.mark.usefixtures("kept")
 def test_codec_of_the_page_builds_a_dataset(lab: Lab) -> None:
     lab.run("review", "approve", "acme-station", "--all-unreviewed", "--by", "anna")
     lab.run("build", "acme-station", "-c", "build.yaml", "--out", "rlds")
@@ -76,5 +84,6 @@ def test_codec_of_the_page_builds_a_dataset(lab: Lab) -> None:
     assert report["compared"] == 1
 
 
+@pytest.mark.usefixtures("kept")
 def test_command_of_the_page_counts_episodes(lab: Lab) -> None:
     assert lab.run("acme-count", "acme-station").strip() == "1"
