@@ -121,7 +121,7 @@ def _rendering() -> Check:
     if importlib.util.find_spec("mujoco") is None:
         return Check("rendering", "optional", "needs the extra [sim]", "pip install 'teleloom[sim]'")
     fault = _run(RENDER_ONE_PIXEL)
-    remedy = "apt-get install libegl1 libgl1-mesa-dri, or libosmesa6 with MUJOCO_GL=osmesa"
+    remedy = "apt-get install libegl1 libopengl0 libgl1-mesa-dri, or libosmesa6 with MUJOCO_GL=osmesa"
     return Check("rendering", "ok" if fault is None else "problem", fault or "simulated cameras can render", remedy)
 
 

@@ -1,7 +1,7 @@
 """A GL context that draws off the screen, whatever was imported before and whether or not there is a display.
 
 MuJoCo picks its own kind of context when it is first imported, which is too early for a library: so the context is
-made here. On Linux MUJOCO_GL=egl or osmesa chooses; otherwise EGL is tried first (Debian: libegl1, libgl1-mesa-dri)
+made here. On Linux MUJOCO_GL=egl or osmesa chooses; otherwise EGL is tried first (Debian: libegl1, libopengl0, libgl1-mesa-dri)
 and OSMesa second (libosmesa6). Both draw on the CPU at the same speed.
 """
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+from ctypes import ArgumentError
 from typing import Any
 
 from robots.contract import CameraError
@@ -35,11 +36,11 @@ def open_context(width: int, height: int) -> Any:
         try:
             context = importlib.import_module(f"mujoco.{name}").GLContext(width, height)
             context.make_current()
-        except (ImportError, AttributeError, OSError, RuntimeError) as error:
+        except (ImportError, AttributeError, ArgumentError, OSError, RuntimeError) as error:
             faults.append(f"{name}: {' '.join(str(error).split())}")
         else:
             return context
     raise CameraError(
-        f"cannot draw off the screen ({'; '.join(faults)}); install EGL (Debian: libegl1 libgl1-mesa-dri) or OSMesa "
+        f"cannot draw off the screen ({'; '.join(faults)}); install EGL (Debian: libegl1 libopengl0 libgl1-mesa-dri) or OSMesa "
         "(libosmesa6), or set MUJOCO_GL to the one that is there"
     )
