@@ -1,8 +1,8 @@
 """A GL context that draws off the screen, whatever was imported before and whether or not there is a display.
 
 MuJoCo picks its own kind of context when it is first imported, which is too early for a library: so the context is
-made here. On Linux MUJOCO_GL=egl or osmesa chooses; otherwise EGL is tried first (Debian: libegl1, libopengl0, libgl1-mesa-dri)
-and OSMesa second (libosmesa6). Both draw on the CPU at the same speed.
+made here. On Linux MUJOCO_GL=egl or osmesa chooses; otherwise EGL is tried first (Debian: libegl1, libopengl0,
+libgl1-mesa-dri) and OSMesa second (libosmesa6). Both draw on the CPU at the same speed.
 """
 
 from __future__ import annotations
@@ -41,6 +41,6 @@ def open_context(width: int, height: int) -> Any:
         else:
             return context
     raise CameraError(
-        f"cannot draw off the screen ({'; '.join(faults)}); install EGL (Debian: libegl1 libopengl0 libgl1-mesa-dri) or OSMesa "
-        "(libosmesa6), or set MUJOCO_GL to the one that is there"
+        f"cannot draw off the screen ({'; '.join(faults)}); install EGL (Debian: libegl1 libopengl0 "
+        "libgl1-mesa-dri) or OSMesa (libosmesa6), or set MUJOCO_GL to the one that is there"
     )

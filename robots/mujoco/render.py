@@ -141,7 +141,7 @@ class RenderThread:
             try:
                 renderer = renderer or FrameRenderer(scene, cameras)
                 future.set_result(renderer.draw(snapshot, names))
-            # Whatever went wrong, the one who waits for the frames must hear of it: this thread has nobody else to tell.
+            # Whatever went wrong, the one who waits for the frames must hear of it.
             except Exception as error:
                 future.set_exception(error)
         if renderer is not None:

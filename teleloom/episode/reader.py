@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -59,8 +59,8 @@ class EpisodeReader:
         try:
             with self._naming("has a structure that an episode must not have"):
                 self._objects = survey.objects(self._file, self.path.stat().st_size)
-            self._check_head()
-            self.meta: EpisodeMeta = self._read_meta()
+            self._datasets: dict[str, h5py.Dataset] = {}
+            self.meta: EpisodeMeta = self._read_meta(self._checked_head())
             self.stream_names: tuple[str, ...] = _stream_names(self._objects)
         except BaseException:
             self._file.close()
@@ -109,9 +109,9 @@ class EpisodeReader:
             members = sorted(path for path in self._objects if path.startswith(prefix))
             if name.startswith(CAMERA_PREFIX):
                 members = [path for path in members if path.removeprefix(prefix) not in ("data", "end")]
-            if any(self._objects[path].dtype.kind not in "fiub" for path in members):
+            if any(self._dataset(path).dtype.kind not in "fiub" for path in members):
                 raise ValueError("it has a column that is not numbers")
-            columns: Columns = {path.removeprefix(prefix): self._objects[path][()] for path in members}
+            columns: Columns = {path.removeprefix(prefix): self._dataset(path)[()] for path in members}
             self._check_columns(name, columns)
             return columns
 
@@ -127,7 +127,7 @@ class EpisodeReader:
             raise IndexError(f"{self.path}: camera {camera!r} has frames 0 to {len(end) - 1}, not {i}")
         with self._naming(f"frame {i} of camera {camera} cannot be read"):
             start = int(end[i - 1]) if i else 0
-            data: NDArray[np.uint8] = self._objects[f"streams/{CAMERA_PREFIX}{camera}/data"][start : int(end[i])]
+            data: NDArray[np.uint8] = self._dataset(f"streams/{CAMERA_PREFIX}{camera}/data")[start : int(end[i])]
             return data.tobytes()
 
     def frames(self, camera: str, indices: Iterable[int]) -> Iterator[bytes]:
@@ -145,10 +145,10 @@ class EpisodeReader:
     def events(self) -> list[Event]:
         """The events in time order."""
         with self._naming("has events that cannot be read"):
-            t_ns, seq = self._objects["events/t_ns"][()], self._objects["events/seq"][()]
+            t_ns, seq = self._dataset("events/t_ns")[()], self._dataset("events/seq")[()]
             if t_ns.dtype != np.int64 or seq.dtype != np.int64 or t_ns.shape != seq.shape or t_ns.ndim != 1:
                 raise ValueError("their times are not two int64 columns of one length")
-            texts = [survey.texts(self._objects[f"events/{column}"]) for column in ("kind", "reason")]
+            texts = [survey.texts(self._dataset(f"events/{column}")) for column in ("kind", "reason")]
             lines = self._text("events/json").split("\n") if len(t_ns) else []
             return [
                 Event(t_ns=int(t), seq=int(s), kind=kind, reason=reason, data=_json_object(data))
@@ -181,7 +181,13 @@ class EpisodeReader:
         except HDF5_FAULTS as error:
             raise BadEpisodeError(self.path, f"{fault} ({error})", remedy) from None
 
-    def _check_head(self) -> None:
+    def _dataset(self, path: str) -> h5py.Dataset:
+        # Wrapped when first read: an episode has some sixty datasets, and most readers want a few.
+        if path not in self._datasets:
+            self._datasets[path] = h5py.Dataset(self._objects[path])
+        return self._datasets[path]
+
+    def _checked_head(self) -> dict[str, Any]:
         with self._naming("has a head that cannot be read"):
             head = survey.attributes(self._file)
         if head.get("format") != FORMAT:
@@ -190,20 +196,21 @@ class EpisodeReader:
             raise BadEpisodeError(
                 self.path, f"is version {head.get('version')} of {FORMAT}; this reads {VERSION}", "update teleloom"
             )
+        return head
 
-    def _read_meta(self) -> EpisodeMeta:
+    def _read_meta(self, head: Mapping[str, Any]) -> EpisodeMeta:
         with self._naming("has metadata that cannot be read"):
             text = self._text("meta")
             try:
                 meta = EpisodeMeta.model_validate_json(text)
             except ValidationError as error:
                 raise ValueError(f"wrong metadata:\n{describe(error, EpisodeMeta)}") from None
-            if survey.attributes(self._file).get("episode_id") != meta.episode_id:
+            if head.get("episode_id") != meta.episode_id:
                 raise ValueError("the episode_id of the head is not that of the metadata")
             return meta
 
     def _text(self, name: str) -> str:
-        dataset = self._objects[name]
+        dataset = self._dataset(name)
         if dataset.dtype.kind != "S" or dataset.shape != () or dataset.dtype.itemsize > MAX_JSON_BYTES:
             raise ValueError(f"/{name} is no single fixed-length string of at most {MAX_JSON_BYTES} bytes")
         return bytes(dataset[()]).decode()
@@ -233,7 +240,7 @@ class EpisodeReader:
             rows = len(self.stream(f"{CAMERA_PREFIX}{camera}")["t_ns"])
             with self._naming(f"camera {camera} is not sound"):
                 prefix = f"streams/{CAMERA_PREFIX}{camera}/"
-                end, data = self._objects[prefix + "end"][()], self._objects[prefix + "data"]
+                end, data = self._dataset(prefix + "end")[()], self._dataset(prefix + "data")
                 if end.dtype != np.uint64 or end.shape != (rows,) or data.dtype != np.uint8 or data.ndim != 1:
                     raise ValueError("`end` must be uint64, one for each row, and `data` flat uint8")
                 if np.any(end[1:] < end[:-1]) or (rows and int(end[-1]) > len(data)):
@@ -244,7 +251,7 @@ class EpisodeReader:
     def _stored_steps(self) -> Steps:
         with self._naming("has a step table that is not sound"):
             head = survey.attributes(self._file["steps"])
-            table = {name: self._objects[f"steps/{name}"][()] for name in STEP_COLUMNS}
+            table = {name: self._dataset(f"steps/{name}")[()] for name in STEP_COLUMNS}
             streams = {
                 name: self._aligned(name)
                 for name in self.stream_names
@@ -259,8 +266,8 @@ class EpisodeReader:
 
     def _aligned(self, name: str) -> AlignedStream:
         group = f"steps/streams/{name}"
-        index, age_ns, valid = (self._objects[f"{group}/{column}"][()] for column in ALIGNED_COLUMNS)
-        rows = self._objects[f"streams/{name}/t_ns"].shape[0]
+        index, age_ns, valid = (self._dataset(f"{group}/{column}")[()] for column in ALIGNED_COLUMNS)
+        rows = self._dataset(f"streams/{name}/t_ns").shape[0]
         if index.dtype != np.int64 or np.any(index < -1) or np.any(index >= rows):
             raise ValueError(f"steps of {name} point outside its {rows} rows")
         return AlignedStream(index, age_ns, valid, int(survey.attributes(self._file[group])["max_age_ns"]))
@@ -274,7 +281,7 @@ class EpisodeReader:
             digest.update(np.ascontiguousarray(values).data)
         if name.startswith(CAMERA_PREFIX):
             digest.update(self._frame_ends(name.removeprefix(CAMERA_PREFIX)).tobytes())
-            data = self._objects[f"streams/{name}/data"]
+            data = self._dataset(f"streams/{name}/data")
             with self._naming(f"frames of {name} cannot be read"):
                 for start in range(0, len(data), HASH_BLOCK_BYTES):
                     digest.update(data[start : start + HASH_BLOCK_BYTES].data)

@@ -6,10 +6,14 @@ loop for ever, and their size is not known before they are read.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import h5py
 import numpy as np
+from h5py import h5a, h5d, h5g, h5l, h5o
+from h5py.h5d import DatasetID
+from h5py.h5g import GroupID
 
 MAX_OBJECTS = 10_000
 MAX_DEPTH = 6
@@ -17,29 +21,30 @@ MAX_ATTRIBUTES = 100
 MAX_ATTRIBUTE_BYTES = 64 * 1024
 
 
-def objects(file: h5py.File, file_bytes: int) -> dict[str, h5py.Dataset]:
+def objects(file: h5py.File, file_bytes: int) -> dict[str, DatasetID]:
     """Every dataset by its path, without a leading slash.
 
+    HDF5's own handles are asked, for speed: h5py's objects ask several times for each answer.
     Raises ValueError for links that are not hard, loops, storage outside the file, arrays larger than the file,
     compound or reference types, and more than MAX_OBJECTS.
     """
-    found: dict[str, h5py.Dataset] = {}
-    pending: list[tuple[str, h5py.Group, int]] = [("", file["/"], 0)]
+    found: dict[str, DatasetID] = {}
+    pending: list[tuple[str, GroupID, int]] = [("", h5g.open(file.id, b"/"), 0)]
     seen = 0
     while pending:
         prefix, group, depth = pending.pop()
+        links = group.links
         for name in group:
-            path = f"{prefix}{name}"
+            path = f"{prefix}{_readable(name, f'/{prefix}')}"
             seen += 1
-            _check_name(name, group)
             if seen > MAX_OBJECTS or depth > MAX_DEPTH:
                 raise ValueError(f"more than {MAX_OBJECTS} objects, or groups nested deeper than {MAX_DEPTH}")
-            if type(group.get(name, getlink=True)) is not h5py.HardLink:
+            if links.get_info(name).type != h5l.TYPE_HARD:
                 raise ValueError(f"/{path} is a link to somewhere else")
-            item = group[name]
-            if isinstance(item, h5py.Group):
+            item = h5o.open(group, name)
+            if isinstance(item, GroupID):
                 pending.append((f"{path}/", item, depth + 1))
-            elif isinstance(item, h5py.Dataset):
+            elif isinstance(item, DatasetID):
                 _check_dataset(path, item, file_bytes)
                 found[path] = item
             else:
@@ -49,18 +54,20 @@ def objects(file: h5py.File, file_bytes: int) -> dict[str, h5py.Dataset]:
 
 def attributes(item: h5py.Group) -> dict[str, Any]:
     """The attributes of a group as plain Python values. Raises ValueError for any that is no small scalar."""
-    if len(item.attrs) > MAX_ATTRIBUTES:
+    count = h5a.get_num_attrs(item.id)
+    if count > MAX_ATTRIBUTES:
         raise ValueError(f"{item.name} has more than {MAX_ATTRIBUTES} attributes")
     values: dict[str, Any] = {}
-    for name in item.attrs:
-        _check_name(name, item)
-        stored = item.attrs.get_id(name)
-        if stored.shape != () or stored.dtype.kind not in "iufbS":
+    for index in range(count):
+        stored = h5a.open(item.id, index=index)
+        name, dtype = _readable(stored.name, f"{item.name}: its attributes"), stored.dtype
+        if stored.shape != () or dtype.kind not in "iufbS":
             raise ValueError(f"attribute {name} of {item.name} is no number and no text of fixed length")
         if stored.get_storage_size() > MAX_ATTRIBUTE_BYTES:
             raise ValueError(f"attribute {name} of {item.name} is larger than {MAX_ATTRIBUTE_BYTES} bytes")
-        value = item.attrs[name]
-        values[name] = bytes(value).decode() if stored.dtype.kind == "S" else value.item()
+        value = np.empty((), dtype)
+        stored.read(value)
+        values[name] = value.item().decode() if dtype.kind == "S" else value.item()
     return values
 
 
@@ -71,16 +78,18 @@ def texts(dataset: h5py.Dataset) -> list[str]:
     return [bytes(value).decode() for value in dataset[()]]
 
 
-def _check_name(name: str | bytes, parent: h5py.Group) -> None:
-    if not isinstance(name, str) or not name.isprintable():
-        raise ValueError(f"{parent.name} holds something with an unreadable name")
+def _readable(name: bytes, parent: str) -> str:
+    text = name.decode("utf-8", "replace")
+    if not text.isprintable() or "\ufffd" in text:
+        raise ValueError(f"{parent} holds something with an unreadable name")
+    return text
 
 
-def _check_dataset(path: str, dataset: h5py.Dataset, file_bytes: int) -> None:
-    dtype = dataset.dtype
+def _check_dataset(path: str, dataset: DatasetID, file_bytes: int) -> None:
+    dtype, shape, storage = dataset.dtype, dataset.shape, dataset.get_create_plist()
     if dtype.kind not in "iufbS" or dtype.subdtype is not None:
         raise ValueError(f"/{path} is of type {dtype}")
-    if dataset.external is not None or dataset.is_virtual:
+    if storage.get_external_count() or storage.get_layout() == h5d.VIRTUAL:
         raise ValueError(f"/{path} keeps its data outside the file")
-    if dataset.shape is None or int(np.prod(dataset.shape, dtype=object)) * dtype.itemsize > file_bytes:
-        raise ValueError(f"/{path} claims {dataset.shape} of {dtype}, more than the whole file")
+    if shape is None or math.prod(shape) * dtype.itemsize > file_bytes:
+        raise ValueError(f"/{path} claims {shape} of {dtype}, more than the whole file")
