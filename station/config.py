@@ -40,7 +40,7 @@ class StationConfig(Config):
     recorder: RecorderConfig = RecorderConfig()
 
 
-def simulated(robot: str, task: str, seed: int, cameras: tuple[str, ...], rate_hz: float = 15.0) -> StationConfig:
+def simulated(robot: str, task: str, seed: int, cameras: tuple[str, ...], rate_hz: float = 10.0) -> StationConfig:
     """A station in the simulated kitchen."""
     return StationConfig(
         name="simulated",

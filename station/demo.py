@@ -27,7 +27,7 @@ from recorder.errors import RecorderError
 from recorder.recorder import Recorder
 from robots.contract import CameraError, RobotError
 from robots.mujoco.station import SimulatedStation
-from station.lockstep import LocalSink, LockstepTimeoutError, cameras_named, describe_scene, run_lockstep
+from station.lockstep import LocalSink, LockstepTimeoutError, describe_scene, run_lockstep, simulated_camera
 from station.report import Reviewed, Story, write_report
 from station.session import Session
 from teleloom.catalog.catalog import Catalog
@@ -134,7 +134,8 @@ def record_takes(root: Path, catalog: Catalog, clock: VirtualClock, seed: int, c
 
 def record_take(take: Take, recorder: Recorder, clock: VirtualClock, seed: int) -> None:
     """One episode: the scripted operator works through the task with its hand, and presses the buttons."""
-    sim = SimulatedStation(ROBOT, take.task, seed, cameras_named(ROBOT, CAMERAS), clock)
+    cameras = [simulated_camera(ROBOT, name) for name in CAMERAS]
+    sim = SimulatedStation(ROBOT, take.task, seed, cameras, clock)
 
     def describe() -> EpisodeMeta:
         return describe_scene(sim, STATION, "scripted", repeatable=True)

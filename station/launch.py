@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, Self
 
 from station.config import PluginConfig, StationConfig
+from station.nodes import topics
 from station.nodes.process import Node, NodeError
-from station.nodes.recorder import REPORT_TOPIC
 from teleloom.bus.zmq import LatestSubscriber, StreamSubscriber
 from teleloom.messages import ControlTick, Event
 
@@ -52,12 +52,16 @@ class LiveStation:
                 self._restart(name)
         if self._recorder.exit_code is not None:
             raise NodeError(
-                f"the recorder ended with code {self._recorder.exit_code}; run `teleloom recover {self.root}` for the "
-                "episode that was being recorded"
+                f"the recorder: {self._recorder.fault()}; run `teleloom recover {self.root}` for the episode that was "
+                "being recorded"
             )
         if self._control.exit_code not in (None, 0):
-            raise NodeError(f"control ended with code {self._control.exit_code}; its messages are above")
+            raise NodeError(f"control: {self._control.fault()}")
         return self._control.exit_code is None
+
+    def emergency_stop(self, stopped: bool) -> None:
+        """Latch the emergency stop, or clear it. The arm moves again only after the clutch was let go and squeezed."""
+        self._control.tell({"emergency_stop": stopped})
 
     def newest_tick(self) -> ControlTick | None:
         """The newest control tick since the last call."""
@@ -100,8 +104,8 @@ class LiveStation:
         recorder = self._recorder.ready()
         self.recovered = recorder["recovered"]
         self._ticks = stack.enter_context(LatestSubscriber(answer["streams"], ("tick",)))
-        self._reports = stack.enter_context(StreamSubscriber(recorder["reports"], (REPORT_TOPIC,)))
-        self._control.tell({"recorder": recorder["commands"], "cameras": specs})
+        self._reports = stack.enter_context(StreamSubscriber(recorder["reports"], (topics.REPORT,)))
+        self._control.tell({"recorder": recorder["commands"], "reports": recorder["reports"], "cameras": specs})
 
     def _camera(self, name: str, address: str) -> Node:
         plugin: PluginConfig = self.config.cameras[name]

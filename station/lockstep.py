@@ -5,7 +5,7 @@ Time passes only between ticks, so the same seed gives the same bytes, and a min
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from pathlib import Path
 
 from recorder.recorder import Recorder
@@ -50,15 +50,17 @@ class LocalSink:
         self._recorder.discard(reason)
 
 
-def cameras_named(robot: str, names: Collection[str], rate_hz: float = 10.0) -> tuple[CameraSpec, ...]:
-    """The simulated cameras of these names, in that order. Raises CameraError for a name that there is not."""
-    known = {spec.name: spec for spec in default_cameras(load_arm(robot), rate_hz=rate_hz)}
-    if unknown := [name for name in names if name not in known]:
-        raise CameraError(f"no simulated camera {', '.join(unknown)}; there is: {', '.join(known)}")
-    return tuple(known[name] for name in names)
+def simulated_camera(robot: str, name: str, size: int = 256, rate_hz: float = 10.0) -> CameraSpec:
+    """The simulated camera of this name. Raises CameraError for a name that there is not."""
+    known = {spec.name: spec for spec in default_cameras(load_arm(robot), size, rate_hz)}
+    if name not in known:
+        raise CameraError(f"no simulated camera '{name}'; there is: {', '.join(known)}")
+    return known[name]
 
 
-def describe_scene(sim: SimulatedStation, station: str, operator: str, repeatable: bool = False) -> EpisodeMeta:
+def describe_scene(
+    sim: SimulatedStation, station: str, operator: str, step_rate_hz: float = 10.0, repeatable: bool = False
+) -> EpisodeMeta:
     """The metadata of an episode that begins now in this scene; see describe_episode."""
     return describe_episode(
         station,
@@ -67,6 +69,7 @@ def describe_scene(sim: SimulatedStation, station: str, operator: str, repeatabl
         task=sim.task.info(),
         robot=sim.robot.spec,
         cameras=sim.camera_specs,
+        step_rate_hz=step_rate_hz,
         seed=sim.seed,
         repeatable=repeatable,
     )

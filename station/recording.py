@@ -14,8 +14,9 @@ from rich.markup import escape
 from recorder.recorder import Recorder
 from robots.mujoco.station import SimulatedStation
 from station.config import StationConfig
+from station.keys import terminal_keys
 from station.launch import LiveStation
-from station.lockstep import LocalSink, cameras_named, describe_scene, run_lockstep
+from station.lockstep import LocalSink, describe_scene, run_lockstep, simulated_camera
 from station.nodes.control import Finite
 from station.session import Session
 from station.status import status_view
@@ -48,17 +49,21 @@ def record_live(config: StationConfig, root: Path, limit: int, console: Console)
     root.mkdir(parents=True, exist_ok=True)
     report = RecordingReport()
     station = LiveStation(config, root, limit)
-    with station, Live(console=console, auto_refresh=False, transient=True) as live:
+    with station, terminal_keys() as keys, Live(console=console, auto_refresh=False, transient=True) as live:
         report.recovered = station.recovered
+        for item in station.recovered:
+            console.print(f"recovered {item['journal']}: {escape(item['state'])} {escape(item['message'])}")
         status: dict[str, Any] = {}
         tick: ControlTick | None = None
+        stopped = False
         try:
             while station.watch():
                 tick = station.newest_tick() or tick
+                stopped = _obey(keys.pressed(), station, stopped)
                 for event in station.reports():
                     status = _take(event, report, console) or status
                 if status:
-                    live.update(status_view(status, tick, station.camera_restarts), refresh=True)
+                    live.update(status_view(status, tick, station.camera_restarts, stopped), refresh=True)
                 time.sleep(STATUS_EVERY_S)
         except KeyboardInterrupt:
             console.print("stopping; the arm holds, what was recorded is being finished …")
@@ -67,6 +72,15 @@ def record_live(config: StationConfig, root: Path, limit: int, console: Console)
             _take(event, report, console)
     report.camera_restarts = dict(station.camera_restarts)
     return report
+
+
+def _obey(keys: str, station: LiveStation, stopped: bool) -> bool:
+    """Space latches the emergency stop, `c` clears it; the last key counts. Returns whether it is latched."""
+    for key in keys:
+        if key in " c":
+            stopped = key == " "
+            station.emergency_stop(stopped)
+    return stopped
 
 
 def _take(event: Event, report: RecordingReport, console: Console) -> dict[str, Any] | None:
@@ -99,10 +113,12 @@ def record_lockstep(config: StationConfig, root: Path, limit: int, console: Cons
         raise ConfigError(f"lockstep needs the simulated robot, not '{config.robot.driver}'; leave out --lockstep")
     report = RecordingReport()
     root.mkdir(parents=True, exist_ok=True)
-    options = dict(config.robot.options)
+    options = {"robot": "panda", **config.robot.options}
     first_seed = int(options.pop("seed", 0))
     clock = VirtualClock(wall_ns=time.time_ns())
-    cameras = cameras_named(options["robot"], config.cameras)
+    cameras = tuple(
+        simulated_camera(options["robot"], name, **camera.options) for name, camera in config.cameras.items()
+    )
     recorder_config = config.recorder.model_copy(update={"lockstep": True})
     with Catalog.open(root) as catalog:
 
@@ -116,16 +132,18 @@ def record_lockstep(config: StationConfig, root: Path, limit: int, console: Cons
         for seed in range(first_seed, first_seed + limit):
             sim = SimulatedStation(**options, seed=seed, clock=clock, cameras=cameras)
             try:
-                _one_episode(config, sim, recorder, report)
+                _one_episode(config, sim, recorder, report, console)
             finally:
                 sim.close()
         recorder.close()
     return report
 
 
-def _one_episode(config: StationConfig, sim: SimulatedStation, recorder: Recorder, report: RecordingReport) -> None:
+def _one_episode(
+    config: StationConfig, sim: SimulatedStation, recorder: Recorder, report: RecordingReport, console: Console
+) -> None:
     def describe() -> EpisodeMeta:
-        return describe_scene(sim, config.name, config.operator.name)
+        return describe_scene(sim, config.name, config.operator.name, config.step_rate_hz)
 
     session = Session(LocalSink(recorder), describe, sim.task.success)
     maker = plugins.load("teleloom.operators", config.operator.source)
@@ -137,5 +155,8 @@ def _one_episode(config: StationConfig, sim: SimulatedStation, recorder: Recorde
     run_lockstep(sim, operator, config.teleop, session, lambda: end.done)
     if session.recording is not None:
         session.discard("the operator ended in the middle of the episode")
+    if not session.counts.started:
+        console.print(f"seed {sim.seed}: the operator never pressed the primary button, so nothing was recorded")
     if session.counts.discarded:
-        report.discarded.append(f"seed {sim.seed}: discarded by the operator")
+        report.discarded.append(f"seed {sim.seed}: the operator discarded it")
+        console.print(f"discarded: {escape(report.discarded[-1])}")

@@ -35,11 +35,17 @@ class EpisodeSink(Protocol):
 
 @dataclass
 class SessionCounts:
-    """How many episodes this session started, kept and discarded."""
+    """How many episodes this session started, kept and discarded, and how many the recorder would not begin."""
 
     started: int = 0
     kept: int = 0
     discarded: int = 0
+    refused: int = 0
+
+    @property
+    def ended(self) -> int:
+        """Episodes that are over, one way or another."""
+        return self.kept + self.discarded + self.refused
 
 
 class Session:
@@ -102,3 +108,9 @@ class Session:
         self.recording = None
         self.counts.discarded += 1
         self._sink.discard(reason)
+
+    def refuse(self) -> None:
+        """The recorder did not begin the episode: nothing is being recorded, whatever the buttons asked for."""
+        if self.recording is not None:
+            self.recording = None
+            self.counts.refused += 1

@@ -13,12 +13,18 @@ from teleloom.messages import ControlTick
 MODE_STYLE = {"HUMAN": "bold green", "POLICY": "bold cyan", "BLEND": "bold cyan", "HOLD": "bold yellow"}
 
 
-def status_view(recorder: dict[str, Any], tick: ControlTick | None, restarts: dict[str, int]) -> Group:
+def status_view(
+    recorder: dict[str, Any], tick: ControlTick | None, restarts: dict[str, int], stopped: bool = False
+) -> Group:
     """The live status: mode and why, the episode, disk minutes, and each stream's rate and losses.
 
     recorder: the data of a recorder's status report. restarts: of each camera, since the station started.
+    stopped: whether the emergency stop is latched.
     """
-    return Group(_headline(recorder, tick), _streams(recorder, restarts))
+    keys = Text(" space: emergency stop   ctrl-c: end", "dim")
+    if stopped:
+        keys = Text(" EMERGENCY STOP; c clears it, then let the clutch go and squeeze again", "bold white on red")
+    return Group(_headline(recorder, tick), _streams(recorder, restarts), keys)
 
 
 def _headline(recorder: dict[str, Any], tick: ControlTick | None) -> Text:
@@ -46,7 +52,8 @@ def _streams(recorder: dict[str, Any], restarts: dict[str, int]) -> Table:
     table.add_column("stream")
     for heading in ("Hz", "received", "dropped", "restarts"):
         table.add_column(heading, justify="right")
-    lost = recorder["lost_on_the_way"]
+    # An operator's frame that a newer one overtook is not lost: the control loop takes the newest alone.
+    lost = {name: count for name, count in recorder["lost_on_the_way"].items() if name != "xr"}
     for name, stream in sorted(recorder["streams"].items()):
         dropped = stream["dropped"] + lost.get(name, 0)
         again = restarts.get(name.removeprefix("cameras/"), 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol, runtime_checkable
@@ -9,11 +10,11 @@ from typing import Any, Protocol, runtime_checkable
 from robots.contract import Robot, RobotError
 from station.config import StationConfig
 from station.description import describe_episode
+from station.nodes import topics
 from station.nodes.process import Orders, run_node
-from station.nodes.recorder import SESSION_TOPIC
 from station.session import Session
 from teleloom import plugins
-from teleloom.bus.zmq import ReliableSender, StreamPublisher
+from teleloom.bus.zmq import ReliableSender, StreamPublisher, StreamSubscriber
 from teleloom.clock import MonotonicClock
 from teleloom.config import ConfigError
 from teleloom.episode.meta import EpisodeMeta, Outcome, TaskInfo
@@ -21,10 +22,20 @@ from teleloom.messages import AnyMessage, Event
 from teleloom.plugins import PluginError
 from teleloom.specs import CameraSpec
 from teleop.loop import TeleopLoop
-from teleop.operator import Operator, OperatorError
+from teleop.operator import HapticPattern, Hud, Operator, OperatorError
 from teleop.sources.makers import Scene, Setting
 
+logger = logging.getLogger(__name__)
+
 READY_TO_RECORD_S = 10.0
+LISTEN_EVERY_TICKS = 20
+RECORDER_NEWS = {
+    "began": "recording",
+    "stopped": "kept",
+    "discarded": "discarded",
+    "refused": "NOT recording: {reason}",
+}
+"""What the operator reads when the recorder reports something."""
 
 
 @runtime_checkable
@@ -82,13 +93,18 @@ class RemoteSink:
     def _command(self, reason: str, data: dict[str, Any], t_ns: int) -> None:
         event = Event(t_ns=t_ns, seq=self._seq, kind="session", reason=reason, data=data)
         self._seq += 1
-        self._commands.send(SESSION_TOPIC, event)
+        self._commands.send(topics.SESSION, event)
 
 
 class ControlNode:
     """One robot under one operator, episode after episode."""
 
-    def __init__(self, config: StationConfig, robot: Robot, publisher: StreamPublisher) -> None:
+    def __init__(
+        self, config: StationConfig, robot: Robot, publisher: StreamPublisher, reports: StreamSubscriber
+    ) -> None:
+        self._reports = reports
+        self._loop: TeleopLoop | None = None
+        self._stopped = False
         self._config = config
         self._robot = robot
         self._publisher = publisher
@@ -116,15 +132,21 @@ class ControlNode:
         """One operator source from its opening to its end."""
         operator = open_operator(self._config, self._robot, session.take, self._seed)
         loop = TeleopLoop(self._robot, operator, self._config.teleop, self._clock, session.take)
-        ended = session.counts.kept + session.counts.discarded
+        for warning in loop.warnings:
+            logger.warning("%s", warning)
+        if self._stopped:
+            loop.stop_now()
+        self._loop = loop
+        ended = session.counts.ended
         try:
             while not stop.is_set() and not _reached(session, limit):
                 loop.tick()
                 session.settle()
-                loop.recording = session.recording or ""
-                self._keep_in_touch(commands)
-                if ended != session.counts.kept + session.counts.discarded:
-                    ended = session.counts.kept + session.counts.discarded
+                if self._is_time_to_listen():
+                    commands.poll()
+                    self._hear_recorder(session, operator, loop)
+                if ended != session.counts.ended:
+                    ended = session.counts.ended
                     self._lay_anew()
                 if isinstance(operator, Finite) and operator.done:
                     return
@@ -132,10 +154,31 @@ class ControlNode:
         finally:
             operator.close()
 
-    def _keep_in_touch(self, commands: ReliableSender) -> None:
+    def obey(self, order: dict[str, Any]) -> None:
+        """An order from the station's terminal, in a thread of its own: `{"emergency_stop": true or false}`."""
+        self._stopped = bool(order.get("emergency_stop", self._stopped))
+        if self._loop is None:
+            return
+        if self._stopped:
+            self._loop.stop_now()
+        else:
+            self._loop.clear_stop()
+
+    def _is_time_to_listen(self) -> bool:
         self._ticks += 1
-        if self._ticks % 20 == 0:
-            commands.poll()
+        return self._ticks % LISTEN_EVERY_TICKS == 0
+
+    def _hear_recorder(self, session: Session, operator: Operator, loop: TeleopLoop) -> None:
+        """Let the operator feel that an episode began or ended, or that it did not, and why."""
+        while (received := self._reports.receive()) is not None:
+            report = received[1]
+            if not isinstance(report, Event) or report.kind not in RECORDER_NEWS:
+                continue
+            if report.kind == "refused":
+                session.refuse()
+            loop.recording = RECORDER_NEWS[report.kind].format(reason=report.reason)
+            pattern = HapticPattern.FAULT if report.kind == "refused" else HapticPattern.RECORDING
+            operator.feedback(pattern, Hud(recording=loop.recording))
 
     def _lay_anew(self) -> None:
         if isinstance(self._robot, SceneRobot):
@@ -194,7 +237,7 @@ def open_robot(config: StationConfig) -> Robot:
 
 
 def _reached(session: Session, limit: int) -> bool:
-    return limit > 0 and session.counts.kept + session.counts.discarded >= limit
+    return 0 < limit <= session.counts.ended
 
 
 def work(orders: Orders) -> None:
@@ -208,10 +251,14 @@ def work(orders: Orders) -> None:
             orders.answer(streams=publisher.address, camera_options=options)
             rest = orders.next()
             cameras = [CameraSpec.model_validate(spec) for spec in rest["cameras"]]
-            orders.watch()
-            with ReliableSender(rest["recorder"], config.name) as commands:
+            with (
+                ReliableSender(rest["recorder"], config.name) as commands,
+                StreamSubscriber(rest["reports"], (topics.REPORT,)) as reports,
+            ):
                 commands.claim(READY_TO_RECORD_S)
-                ControlNode(config, robot, publisher).run(commands, cameras, orders.first["limit"], orders.stop)
+                node = ControlNode(config, robot, publisher, reports)
+                orders.watch(node.obey)
+                node.run(commands, cameras, orders.first["limit"], orders.stop)
     finally:
         robot.close()
 

@@ -35,7 +35,11 @@ class Node:
         """Start `python -m module` and give it its orders. It answers later: see `ready`."""
         self.name = name
         self._process = subprocess.Popen(
-            [sys.executable, "-m", module], stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
+            # -P: a file in the working folder must not stand in for a library of the same name.
+            [sys.executable, "-P", "-m", module],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            start_new_session=True,
         )
         self.tell(orders)
 
@@ -72,6 +76,15 @@ class Node:
             raise NodeError(f"{self.name}: {answer['fault']}")
         return answer
 
+    def fault(self) -> str:
+        """Why a node that has ended did so, in its own words where it left any."""
+        assert self._process.stdout is not None
+        lines = self._process.stdout.read().decode(errors="replace").splitlines()
+        for line in reversed(lines):
+            if line.startswith('{"fault"'):
+                return str(json.loads(line)["fault"])
+        return f"it ended with code {self._process.wait()}; its messages are above"
+
     @property
     def exit_code(self) -> int | None:
         """None while it runs."""
@@ -97,6 +110,10 @@ class Node:
         self.close()
 
 
+def _ignore(line: dict[str, Any]) -> None:
+    """A node that takes no orders while it works."""
+
+
 class Orders:
     """A node's own end: its orders, its one answer, and the moment to stop."""
 
@@ -118,13 +135,13 @@ class Orders:
         orders: dict[str, Any] = json.loads(line)
         return orders
 
-    def watch(self) -> None:
-        """From now on `stop` is set when standard input ends."""
-        threading.Thread(target=self._wait_for_end, name="orders", daemon=True).start()
+    def watch(self, obey: Callable[[dict[str, Any]], None] = _ignore) -> None:
+        """From now on `stop` is set when standard input ends; a line until then is given to `obey`, in a thread."""
+        threading.Thread(target=self._listen, args=(obey,), name="orders", daemon=True).start()
 
-    def _wait_for_end(self) -> None:
-        while self._input.readline(MAX_LINE_BYTES):
-            pass
+    def _listen(self, obey: Callable[[dict[str, Any]], None]) -> None:
+        while line := self._input.readline(MAX_LINE_BYTES):
+            obey(json.loads(line))
         self.stop.set()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -14,19 +15,21 @@ from recorder.config import RecorderConfig
 from recorder.errors import RecorderError
 from recorder.recorder import Recorder
 from recorder.recovery import recover
+from station.nodes import topics
 from station.nodes.process import Orders, run_node
 from teleloom.bus.zmq import ReliableReceiver, StreamPublisher, StreamSubscriber
-from teleloom.catalog.catalog import Catalog
+from teleloom.catalog import Catalog, CatalogError
 from teleloom.clock import NS_PER_S, MonotonicClock
 from teleloom.episode.meta import EpisodeMeta
+from teleloom.episode.streams import CAMERA_PREFIX
 from teleloom.messages import AnyMessage, Event
 from teleloom.quality import QualityReport
 
-SESSION_TOPIC = "session"
-REPORT_TOPIC = "recorder"
 STATUS_EVERY_NS = NS_PER_S // 5
 LINGER_NS = NS_PER_S // 5
 """How long after the end of an episode messages from before it may still arrive: a picture's drawing and encoding."""
+EARLY_NS = NS_PER_S // 2
+"""How old a message may be that came before the command to which it belongs."""
 BATCH = 500
 
 
@@ -45,7 +48,9 @@ class RecorderNode:
         self._recorder = Recorder(root, config, self._clock, self._note_finished)
         self._span: tuple[int, int | None] | None = None
         self._ending: dict[str, Any] = {}
+        self._early: deque[tuple[str, AnyMessage]] = deque()
         self._restarts: dict[str, int] = {}
+        self._events_taken: set[tuple[int, int]] = set()
         self._seq = 0
         self._status_due_ns = 0
 
@@ -81,22 +86,36 @@ class RecorderNode:
             if received is None:
                 return
             timeout_s = 0.0
-            if self._belongs(received[1]):
-                self._recorder.take(*received)
+            self._take(*received)
             self._note_restart(*received)
 
+    def _take(self, stream: str, message: AnyMessage) -> None:
+        if self._span is None:
+            self._early.append((stream, message))
+            while self._early[0][1].t_ns < message.t_ns - EARLY_NS:
+                self._early.popleft()
+        elif self._belongs(self._span, stream, message):
+            self._recorder.take(stream, message)
+
     def _note_restart(self, stream: str, message: AnyMessage) -> None:
-        """A source whose numbers began anew was started again: the episode says so where the gap ends."""
+        """A camera whose numbers began anew was started again: the episode says so where the gap ends."""
+        if not stream.startswith(CAMERA_PREFIX):
+            return
         known, self._restarts[stream] = self._restarts.get(stream, 0), self._streams.restarts[stream]
         if self._restarts[stream] != known and self._span is not None:
             event = self._event("restarted", {"stream": stream}, f"{stream} was lost and came back")
             self._recorder.take("events", msgspec.structs.replace(event, t_ns=message.t_ns))
 
-    def _belongs(self, message: AnyMessage) -> bool:
-        if self._span is None:
+    def _belongs(self, span: tuple[int, int | None], stream: str, message: AnyMessage) -> bool:
+        start, end = span
+        if message.t_ns < start or (end is not None and message.t_ns > end):
             return False
-        start, end = self._span
-        return message.t_ns >= start and (end is None or message.t_ns <= end)
+        if stream != "events":
+            return True
+        # The press that began the episode comes twice: as it happened, and from the session once the episode runs.
+        known = (message.t_ns, message.seq) in self._events_taken
+        self._events_taken.add((message.t_ns, message.seq))
+        return not known
 
     def _obey(self, message: AnyMessage) -> None:
         if not isinstance(message, Event) or message.kind != "session":
@@ -104,12 +123,19 @@ class RecorderNode:
             return
         try:
             if message.reason == "start":
-                self._recorder.start(EpisodeMeta.model_validate(message.data["meta"]))
-                self._span, self._ending = (message.t_ns, None), {}
+                self._begin(message)
             elif self._span is not None:
                 self._span, self._ending = (self._span[0], message.t_ns), {"how": message.reason, **message.data}
         except (RecorderError, ValueError, KeyError) as error:
             self._report("refused", {}, str(error))
+
+    def _begin(self, command: Event) -> None:
+        self._end_if_settled(command.t_ns + LINGER_NS)
+        self._recorder.start(EpisodeMeta.model_validate(command.data["meta"]))
+        self._span, self._ending, self._events_taken = (command.t_ns, None), {}, set()
+        while self._early:
+            self._take(*self._early.popleft())
+        self._report("began", {"episode_id": command.data["meta"]["episode_id"]})
 
     def _end_if_settled(self, now_ns: int) -> None:
         if self._span is None or self._span[1] is None or now_ns < self._span[1] + LINGER_NS:
@@ -120,6 +146,7 @@ class RecorderNode:
             self._report("discarded", {}, self._ending["reason"])
         else:
             self._recorder.stop(self._ending["outcome"], self._ending["success_check"])
+            self._report("stopped", {})
 
     def _note_finished(self, path: Path, quality: QualityReport | None) -> None:
         self._finished.append((path, quality))
@@ -130,7 +157,7 @@ class RecorderNode:
         self._report("finished", {"episode_id": row.id, "quality": verdict})
 
     def _report(self, kind: str, data: dict[str, Any], reason: str = "") -> None:
-        self.reports.publish(REPORT_TOPIC, self._event(kind, data, reason))
+        self.reports.publish(topics.REPORT, self._event(kind, data, reason))
 
     def _event(self, kind: str, data: dict[str, Any], reason: str) -> Event:
         self._seq += 1
@@ -158,4 +185,4 @@ def work(orders: Orders) -> None:
 
 
 if __name__ == "__main__":
-    run_node(work, (RecorderError, OSError))
+    run_node(work, (CatalogError, RecorderError, OSError))

@@ -18,6 +18,7 @@ from station.config import StationConfig, simulated
 from station.launch import LiveStation
 from teleloom.catalog import Catalog
 from teleloom.episode.reader import EpisodeReader
+from teleloom.messages import ControlMode, ControlTick
 
 
 def command(*arguments: str) -> list[str]:
@@ -177,3 +178,64 @@ def test_recording_is_refused_below_the_disks_reserve(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "reserve" in done.stderr
     assert json.loads(done.stdout)["episodes"] == []
+
+
+def test_a_refused_start_is_not_taken_for_a_recording(tmp_path: Path) -> None:
+    config = simulated("panda", "open-drawer", 0, ("front",))
+    config = StationConfig.model_validate(
+        {
+            **config.model_dump(),
+            "operator": {"source": "scripted", "name": "scripted"},
+            "recorder": {"min_free_bytes": 10**18},
+        }
+    )
+    reports = []
+    with LiveStation(config, tmp_path, limit=1) as station:
+        deadline = time.monotonic() + 60
+        while station.watch() and time.monotonic() < deadline:
+            reports += station.reports()
+            time.sleep(0.05)
+        station.finish()
+    kinds = [report.kind for report in reports]
+    assert "refused" in kinds
+    assert not {"began", "stopped", "finished"} & set(kinds)
+    assert not list(tmp_path.rglob("*.h5"))
+
+
+def test_the_emergency_stop_holds_the_arm_until_it_is_cleared(tmp_path: Path) -> None:
+    config = simulated("panda", "wipe-counter", 5, ("front",))
+    config = StationConfig.model_validate(
+        {**config.model_dump(), "operator": {"source": "scripted", "name": "scripted"}}
+    )
+    moved: dict[str, float] = {}
+    with LiveStation(config, tmp_path, limit=1) as station:
+        _await_mode(station, ControlMode.HUMAN)
+        station.emergency_stop(True)
+        before = _await_mode(station, ControlMode.HOLD)
+        assert "emergency_stop" in before.interventions
+        time.sleep(0.5)
+        resting = _newest(station)
+        time.sleep(0.5)
+        after = _newest(station)
+        moved["stopped"] = float(np.abs(np.subtract(after.q_command, resting.q_command)).max())
+        station.emergency_stop(False)
+        _await_mode(station, ControlMode.HUMAN)
+    assert moved["stopped"] < 1e-6
+
+
+def _newest(station: LiveStation) -> ControlTick:
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        if (tick := station.newest_tick()) is not None:
+            return tick
+        time.sleep(0.01)
+    raise AssertionError("no control tick for 10 s")
+
+
+def _await_mode(station: LiveStation, mode: ControlMode) -> ControlTick:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        assert station.watch()
+        if (tick := _newest(station)).mode == mode:
+            return tick
+    raise AssertionError(f"the arm never came to {mode.name}")
