@@ -40,10 +40,9 @@ def _headline(recorder: dict[str, Any], tick: ControlTick | None) -> Text:
     line.append("" if minutes == float("inf") else f"   disk {minutes:.0f} min left", "dim" if minutes > 10 else "red")
     if recorder["finalising"]:
         line.append(f"   finalising {recorder['finalising']}", "dim")
-    if tick and tick.interventions:
-        line.append("\n         " + ", ".join(tick.interventions), "yellow")
-    if recorder["fault"]:
-        line.append("\n         " + recorder["fault"], "bold red")
+    # Always two lines: a live view that changes its height leaves scraps on some terminals.
+    why = ", ".join(tick.interventions) if tick else ""
+    line.append(f"\n          {recorder['fault'] or why}", "bold red" if recorder["fault"] else "yellow")
     return line
 
 
