@@ -157,5 +157,4 @@ def run_node(work: Callable[[Orders], None], faults: tuple[type[Exception], ...]
         raise SystemExit(130) from None
     except faults as error:
         print(json.dumps({"fault": str(error)}), flush=True)
-        print(f"{type(error).__name__}: {error}", file=sys.stderr)
         raise SystemExit(1) from None
