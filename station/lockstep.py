@@ -15,6 +15,7 @@ from robots.mujoco.station import SimulatedStation
 from robots.mujoco.viewpoints import default_cameras
 from station.description import describe_episode
 from station.session import Session
+from teleloom.bus.lockstep import LockstepBus
 from teleloom.clock import NS_PER_S
 from teleloom.episode.meta import EpisodeMeta, Outcome
 from teleloom.messages import AnyMessage, CameraFrame
@@ -89,37 +90,26 @@ def run_lockstep(
     alter_frame: changes a frame before it is recorded, for rehearsing a camera's faults.
     Raises LockstepTimeoutError after `limit_s` of simulated time.
     """
-    loop = TeleopLoop(sim.robot, operator, teleop, sim.clock, session.take)
-    due = FramesDue(sim)
+    bus = LockstepBus()
+    bus.subscribe("", session.take)
+    loop = TeleopLoop(sim.robot, operator, teleop, sim.clock, bus.publish)
     end_ns = sim.clock.now_ns() + round(limit_s * NS_PER_S)
     sim.robot.connect()
     operator.open()
+    for camera in sim.cameras:
+        camera.open()
     try:
         while not finished():
             if sim.clock.now_ns() >= end_ns:
                 raise LockstepTimeoutError(f"{sim.task.name}, seed {sim.seed}: not done after {limit_s:.0f} s")
             loop.tick()
-            for frame in due.frames():
-                session.take(f"cameras/{frame.camera}", alter_frame(frame))
+            for camera in sim.cameras:
+                if (frame := camera.read()) is not None:
+                    bus.publish(f"cameras/{camera.spec.name}", alter_frame(frame))
             session.settle()
             loop.recording = session.recording or ""
             sim.step()
     finally:
+        for camera in sim.cameras:
+            camera.close()
         operator.close()
-
-
-class FramesDue:
-    """The cameras of a station, each with a frame due at its own rate from the moment this is made."""
-
-    def __init__(self, sim: SimulatedStation) -> None:
-        self._sim = sim
-        self._period_ns = {spec.name: round(NS_PER_S / spec.rate_hz) for spec in sim.camera_specs}
-        self._next_ns = dict.fromkeys(self._period_ns, sim.clock.now_ns())
-
-    def frames(self) -> list[CameraFrame]:
-        """The frames of the cameras whose time has come, drawn now."""
-        now = self._sim.clock.now_ns()
-        due = [name for name, t_ns in self._next_ns.items() if t_ns <= now]
-        for name in due:
-            self._next_ns[name] += self._period_ns[name]
-        return self._sim.render(due) if due else []

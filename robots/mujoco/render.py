@@ -53,6 +53,7 @@ class FrameRenderer:
         for flag in _OFF:
             self._drawing.flags[int(getattr(mujoco.mjtRndFlag, flag))] = 0
         self._gl, self._context = self._open(cameras)
+        self._posed: Snapshot | None = None
 
     def draw(self, snapshot: Snapshot, names: Sequence[str]) -> list[CameraFrame]:
         """One encoded frame per named camera, in that order, stamped with the snapshot's time."""
@@ -76,6 +77,10 @@ class FrameRenderer:
         return gl, context
 
     def _pose_scene(self, snapshot: Snapshot) -> None:
+        """Lay the scene as the snapshot has it, unless it lies so already: cameras of one rate ask one by one."""
+        if self._posed is not None and snapshot.same_as(self._posed):
+            return
+        self._posed = snapshot
         self._data.qpos[:] = snapshot.qpos
         mujoco.mj_kinematics(self._model, self._data)
         mujoco.mj_comPos(self._model, self._data)

@@ -25,6 +25,10 @@ class Snapshot:
     qpos: Array
     dirt: Array
 
+    def same_as(self, other: Snapshot) -> bool:
+        """Whether both show the same scene."""
+        return np.array_equal(self.qpos, other.qpos) and np.array_equal(self.dirt, other.dirt)
+
 
 class Simulation:
     """State and physics of a scene. Not safe to share between threads; snapshots are."""
