@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -10,8 +11,7 @@ from robots.contract import RobotError
 from robots.mujoco.backend import mujoco
 from robots.mujoco.simulation import Simulation
 from teleloom.clock import Clock
-from teleloom.messages import JointCommand, Pose, RobotState, Vec6
-from teleloom.pose import Array
+from teleloom.messages import JointCommand, Pose, RobotState, Vec3, Vec6
 
 _SLACK_RAD = 1e-3
 
@@ -41,7 +41,7 @@ class _Wiring:
         self.force = int(model.sensor(force).adr[0]) if force in sensors and torque in sensors else None
         self.torque = int(model.sensor(torque).adr[0]) if self.force is not None else 0
         self.hand = int(model.site_bodyid[self.site])
-        self.hand_mass = float(model.body_subtreemass[self.hand])
+        self.hand_weight = (float(model.body_subtreemass[self.hand]) * model.opt.gravity).tolist()
 
 
 class MujocoRobot:
@@ -135,15 +135,24 @@ class MujocoRobot:
         data, wiring = self._simulation.data, self._wiring
         if wiring.force is None:
             return None
-        rotation = data.site_xmat[wiring.site].reshape(3, 3)
-        force = -(rotation @ data.sensordata[wiring.force : wiring.force + 3])
-        torque = -(rotation @ data.sensordata[wiring.torque : wiring.torque + 3])
-        weight = wiring.hand_mass * self._simulation.model.opt.gravity
-        lever = data.subtree_com[wiring.hand] - data.site_xpos[wiring.site]
-        fx, fy, fz = (force - weight).tolist()
-        tx, ty, tz = (torque - _cross(lever, weight)).tolist()
-        return fx, fy, fz, tx, ty, tz
+        rows = data.site_xmat[wiring.site].tolist()
+        measured = data.sensordata
+        force = _turned(rows, measured[wiring.force : wiring.force + 3].tolist())
+        torque = _turned(rows, measured[wiring.torque : wiring.torque + 3].tolist())
+        gx, gy, gz = wiring.hand_weight
+        lx, ly, lz = (data.subtree_com[wiring.hand] - data.site_xpos[wiring.site]).tolist()
+        return (
+            -force[0] - gx,
+            -force[1] - gy,
+            -force[2] - gz,
+            -torque[0] - (ly * gz - lz * gy),
+            -torque[1] - (lz * gx - lx * gz),
+            -torque[2] - (lx * gy - ly * gx),
+        )
 
 
-def _cross(a: Array, b: Array) -> Array:
-    return np.array([a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]])
+def _turned(matrix: Sequence[float], v: Sequence[float]) -> Vec3:
+    """The vector turned by a rotation matrix given row by row."""
+    a, b, c, d, e, f, g, h, i = matrix
+    x, y, z = v
+    return a * x + b * y + c * z, d * x + e * y + f * z, g * x + h * y + i * z
