@@ -21,7 +21,7 @@ from dataset_builder.features import dataset_features, to_json
 from dataset_builder.gather import Progress, gather
 from dataset_builder.ledger import Emitted, Ledger, Rejected
 from dataset_builder.manifest import BuildManifest
-from dataset_builder.place import folder_in_place
+from dataset_builder.place import folder_in_place, tidy
 from dataset_builder.splits import TRAIN, VAL, assign, position
 from dataset_builder.statistics import Statistics, statistics_document
 from dataset_builder.tokeniser import ActionTokeniser
@@ -68,6 +68,7 @@ def build_dataset(
     """
     report = progress or _silent
     final = out / manifest.name / manifest.version
+    tidy(final)
     if final.exists() and not force:
         raise DatasetExistsError(f"{final} exists already; build a new --version, or replace this one with --force")
     codec = get_codec(manifest.codec.name, **manifest.codec.options)

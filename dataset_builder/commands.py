@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from dataset_builder import gather
+from dataset_builder import documents, gather
 from dataset_builder.build import BuildResult, DatasetExistsError, NothingToBuildError, build_dataset, dry_run
 from dataset_builder.codecs import CodecOptionError
 from dataset_builder.dataset import Dataset, NotADatasetError
@@ -77,6 +77,9 @@ def build(
         raise click.ClickException(str(error)) from None
     except OSError as error:
         raise click.ClickException(f"cannot write {error.filename or out}: {error.strerror or error}") from None
+    if broken := result.ledger.broken:
+        why = "would be left out" if is_dry_run else f"left out; the reasons are in {result.path / documents.LEDGER}"
+        click.echo(f"Warning: {broken} of {len(result.ledger.inputs)} episodes are broken and {why}", err=True)
     if as_json:
         click.echo(json.dumps(_result_document(result, is_dry_run)))
     else:

@@ -13,6 +13,10 @@ class LedgerImbalanceError(RuntimeError):
     """Inputs that were neither emitted nor rejected, or more than once: a fault of the builder, never of the data."""
 
 
+BROKEN = frozenset({"bad-file", "broken-image", "missing-file", "missing-frames", "not-finite"})
+"""Reasons that lie in the recording itself: neither a person nor the manifest left the episode out."""
+
+
 @dataclass(frozen=True)
 class Emitted:
     """An episode that is in the dataset."""
@@ -39,6 +43,11 @@ class Ledger:
     inputs: tuple[str, ...]
     emitted: tuple[Emitted, ...]
     rejected: tuple[Rejected, ...]
+
+    @property
+    def broken(self) -> int:
+        """How many inputs were rejected because they are broken."""
+        return sum(entry.reason in BROKEN for entry in self.rejected)
 
     def check(self) -> None:
         """Raise LedgerImbalanceError unless inputs = emitted + rejected, each episode once."""

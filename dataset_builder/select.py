@@ -50,6 +50,7 @@ def _strays(root: Path, known: set[Path]) -> Iterator[Rejected]:
             continue
         try:
             with EpisodeReader(path):
-                yield Rejected(path.stem, "not-in-catalog", f"{path.name} is not in the catalog; run `teleloom review`")
+                remedy = "run `teleloom review rescan ROOT`, then review it"
+                yield Rejected(path.stem, "not-in-catalog", f"{path.name} is not in the catalog; {remedy}")
         except BadEpisodeError as error:
             yield Rejected(path.stem, "bad-file", error.fault)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterator
 from importlib.util import find_spec
@@ -16,13 +17,20 @@ from dataset_builder.tfrecord import read_records
 from dataset_builder.verify import Report
 from teleloom.extras import require
 
+QUIET = {"TF_CPP_MIN_LOG_LEVEL": "2", "TF_ENABLE_ONEDNN_OPTS": "0"}
+"""Without these TensorFlow writes to standard error what is no error. oneDNN, which ignores the level, only computes,
+and here nothing is computed."""
+
 
 def verify_with_tfds(report: Report) -> None:
     """Load the dataset of `report` with `tfds.builder_from_directory` and add what differs to its faults.
 
     With TensorFlow installed every record is read, images undecoded, and compared with what our own reader gives;
     without it, features and splits alone. Raises MissingExtraError without tensorflow_datasets.
+    TensorFlow's chatter is silenced, for this process, unless its environment variables are set.
     """
+    for name, value in QUIET.items():
+        os.environ.setdefault(name, value)
     tfds = require("tensorflow_datasets", "rlds")
     dataset = Dataset.open(report.path)
     builder = tfds.builder_from_directory(str(report.path))

@@ -48,13 +48,13 @@ def describe(path: Path) -> str:
 
 
 def require_reserve(root: Path, reserve: int, bytes_per_s: float) -> None:
-    """Raises DiskFullError when less than `reserve` bytes are free, saying for how many minutes they would last."""
+    """Raises DiskFullError when less than `reserve` bytes are free, saying for how long they would last."""
     free = free_bytes(root)
     if free < reserve:
-        lasts = minutes_left(free, 0, bytes_per_s)
+        holds = minutes_left(free, 0, bytes_per_s)
         raise DiskFullError(
-            f"recording to {root} not started: {describe(root)} is below the reserve of {reserve / 1e9:.2f} GB, and "
-            f"would be full in {lasts:.1f} minutes; free some space, record to another disk, "
+            f"recording to {root} not started: {describe(root)} is below the reserve of {reserve / 1e9:.2f} GB, "
+            f"though it would hold {holds:.1f} more minutes; free some space, record to another disk, "
             "or lower recorder.min_free_bytes"
         )
 

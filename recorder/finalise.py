@@ -47,10 +47,13 @@ def finalise(journal: Path, root: Path, quality: bool = True) -> Finished:
     else:
         journal.unlink()
     rows, cut_bytes = recording.rows, recording.ledger["journal"]["cut_bytes"]
-    if not quality:
-        return Finished(path, rows, cut_bytes, None)
-    with EpisodeReader(path) as reader:
-        return Finished(path, rows, cut_bytes, assess(reader))
+    return Finished(path, rows, cut_bytes, verdict(path) if quality else None)
+
+
+def verdict(episode: Path) -> QualityReport:
+    """The verdict on an episode file. Raises BadEpisodeError."""
+    with EpisodeReader(episode) as reader:
+        return assess(reader)
 
 
 def _write(recording: Recording, journal: Path, root: Path) -> Path:

@@ -215,7 +215,7 @@ def _ledger(journal: JournalReader, intake: _Intake, streams: dict[str, Stream])
         known = intake.arrived[name] + sum(counted.dropped.values()) + dropped["cut"]
         received = max(known, counted.received)
         dropped["not_written"] += received - known
-        entries[name] = stream_entry(_times(name, intake.events, streams), received, dropped)
+        entries[name] = stream_entry(name, _times(name, intake.events, streams), received, dropped)
     account = {
         "records": journal.records,
         "lost_records": journal.lost_records,

@@ -11,11 +11,13 @@ from typing import Any, Literal
 
 from recorder.aside import set_aside
 from recorder.errors import JournalError, RecorderError, UnusableJournalError
-from recorder.finalise import finalise, holds
+from recorder.finalise import finalise, holds, verdict
+from recorder.finaliser import OnFinished
 from recorder.intake import read_journal
 from recorder.journal import JOURNAL_FOLDER, SUFFIX, lock
 from teleloom.episode.layout import episode_path
 from teleloom.episode.reader import BadEpisodeError, EpisodeReader
+from teleloom.quality import QualityReport
 
 UNBORN_S = 60.0
 """A journal gets its metadata, and its name, within a moment of its creation."""
@@ -25,7 +27,10 @@ State = Literal["finalised", "already finalised", "discarded", "in use", "failed
 
 @dataclass(frozen=True)
 class Recovered:
-    """What became of one journal. rows: samples and events in the episode; cut_bytes: what was cut off at the end."""
+    """What became of one journal. rows: samples and events in the episode; cut_bytes: what was cut off at the end.
+
+    quality: the verdict on the episode, where one was asked for.
+    """
 
     journal: Path
     state: State
@@ -33,6 +38,7 @@ class Recovered:
     rows: int = 0
     cut_bytes: int = 0
     message: str = ""
+    quality: QualityReport | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for the command's `--json`."""
@@ -43,18 +49,28 @@ class Recovered:
             "rows": self.rows,
             "cut_bytes": self.cut_bytes,
             "message": self.message,
+            "quality": self.quality.model_dump(mode="json") if self.quality else None,
         }
 
 
-def recover(root: Path, quality: bool = False) -> list[Recovered]:
+def recover(root: Path, quality: bool = False, on_finished: OnFinished | None = None) -> list[Recovered]:
     """Finalise every journal under `root` that no recorder is using, oldest first.
 
     A journal is removed only when its episode is on the disk and sound; one with nothing usable goes to `discarded/`.
     Safe to run twice, and while a recorder is at work.
+    quality: judge the episodes. on_finished: is told of each episode that is a file now, and of the verdict on it, as
+    a Recorder tells it; what it raises ends the recovery, and the journals not come to stay for the next.
     """
     _remove_unborn(root / JOURNAL_FOLDER)
-    journals = sorted((root / JOURNAL_FOLDER).glob(f"*{SUFFIX}"))
-    return [item for journal in journals if (item := _recover_one(journal, root, quality)) is not None]
+    found = []
+    for journal in sorted((root / JOURNAL_FOLDER).glob(f"*{SUFFIX}")):
+        item = _recover_one(journal, root, quality)
+        if item is None:
+            continue
+        found.append(item)
+        if item.episode is not None and on_finished is not None:
+            on_finished(item.episode, item.quality)
+    return found
 
 
 def _recover_one(journal: Path, root: Path, quality: bool) -> Recovered | None:
@@ -84,7 +100,7 @@ def _finalise_or_set_aside(journal: Path, root: Path, quality: bool) -> Recovere
         episode = episode_path(root, journal.stem)
         _remove_leftovers(episode)
         if episode.exists() and _is_sound(episode):
-            return _remove_if_held(journal, episode)
+            return _remove_if_held(journal, episode, quality)
         if episode.exists():
             set_aside(episode, root, "it is not sound, and its journal is still there to make it anew")
         finished = finalise(journal, root, quality)
@@ -93,16 +109,18 @@ def _finalise_or_set_aside(journal: Path, root: Path, quality: bool) -> Recovere
         return Recovered(journal, "discarded", message=f"{error}; moved to {kept}")
     except (RecorderError, BadEpisodeError, OSError, ValueError) as error:
         return Recovered(journal, "failed", message=str(error))
-    return Recovered(journal, "finalised", finished.path, finished.rows, finished.cut_bytes)
+    return Recovered(journal, "finalised", finished.path, finished.rows, finished.cut_bytes, quality=finished.quality)
 
 
-def _remove_if_held(journal: Path, episode: Path) -> Recovered:
+def _remove_if_held(journal: Path, episode: Path, quality: bool) -> Recovered:
     """For a finalisation that was killed between its last two acts, or an id that was used twice."""
     recording = read_journal(journal)
     if not holds(episode, recording):
         raise JournalError(f"{journal} and {episode} differ; move one of them away")
     journal.unlink()
-    return Recovered(journal, "already finalised", episode, recording.rows)
+    return Recovered(
+        journal, "already finalised", episode, recording.rows, quality=verdict(episode) if quality else None
+    )
 
 
 def _is_sound(episode: Path) -> bool:

@@ -21,6 +21,13 @@ from teleloom.files import dumps_json
 SHORTEST_ID = 8
 
 _json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+_seen_option = click.option(
+    "--seen-revision",
+    "seen_revision",
+    type=click.IntRange(min=0),
+    metavar="N",
+    help="The revision you looked at, of the one EPISODE; refused if anyone spoke since. Without it, the newest now.",
+)
 _by_option = click.option("--by", "author", required=True, metavar="NAME", help="Who decides; kept in the history.")
 
 
@@ -69,7 +76,7 @@ def list_episodes(catalog: Catalog, status: Status | None, task: str | None, as_
         table.add_row(*_cells(row, short[row.id]))
     Console().print(table)
     if not rows:
-        click.echo("no episodes; `teleloom review rescan` enters the files that lie under ROOT", err=True)
+        click.echo("no episodes; `teleloom review rescan ROOT` enters the files that lie under ROOT", err=True)
 
 
 @review.command(epilog="\b\nExample:\n  teleloom review approve demo-out/station 0192f3c1 --by anna")
@@ -77,14 +84,23 @@ def list_episodes(catalog: Catalog, status: Status | None, task: str | None, as_
 @click.argument("episodes", nargs=-1, metavar="[EPISODE]...")
 @click.option("--all-unreviewed", is_flag=True, help="Approve every episode that nobody has decided on.")
 @_by_option
+@_seen_option
 @_json_option
-def approve(catalog: Catalog, episodes: tuple[str, ...], all_unreviewed: bool, author: str, as_json: bool) -> None:
+def approve(
+    catalog: Catalog,
+    episodes: tuple[str, ...],
+    all_unreviewed: bool,
+    author: str,
+    seen_revision: int | None,
+    as_json: bool,
+) -> None:
     """Let episodes into datasets."""
     if bool(episodes) == all_unreviewed:
         raise click.UsageError("name the episodes to approve, or give --all-unreviewed")
+    _check_seen(episodes, seen_revision)
     rows = catalog.episodes(status="unreviewed") if all_unreviewed else [catalog.find(prefix) for prefix in episodes]
     for row in rows:
-        catalog.approve(row.id, author, row.revision)
+        catalog.approve(row.id, author, row.revision if seen_revision is None else seen_revision)
     _tell("approved", [row.id for row in rows], as_json)
 
 
@@ -95,12 +111,16 @@ def approve(catalog: Catalog, episodes: tuple[str, ...], all_unreviewed: bool, a
 @click.argument("episodes", nargs=-1, required=True, metavar="EPISODE...")
 @click.option("--reason", required=True, help="Why it must not be trained on.")
 @_by_option
+@_seen_option
 @_json_option
-def reject(catalog: Catalog, episodes: tuple[str, ...], reason: str, author: str, as_json: bool) -> None:
+def reject(
+    catalog: Catalog, episodes: tuple[str, ...], reason: str, author: str, seen_revision: int | None, as_json: bool
+) -> None:
     """Keep episodes out of datasets, for a reason."""
+    _check_seen(episodes, seen_revision)
     rows = [catalog.find(prefix) for prefix in episodes]
     for row in rows:
-        catalog.reject(row.id, author, reason, row.revision)
+        catalog.reject(row.id, author, reason, row.revision if seen_revision is None else seen_revision)
     _tell("rejected", [row.id for row in rows], as_json)
 
 
@@ -161,6 +181,11 @@ def rescan(catalog: Catalog, as_json: bool) -> None:
         click.echo(f"{report.registered} episodes; {len(report.removed)} removed whose file is gone")
     if report.unreadable:
         raise click.ClickException("\n".join(report.unreadable.values()))
+
+
+def _check_seen(episodes: Sequence[str], seen_revision: int | None) -> None:
+    if seen_revision is not None and len(episodes) != 1:
+        raise click.UsageError("--seen-revision is of one episode: name that one alone")
 
 
 def short_ids(ids: Sequence[str]) -> dict[str, str]:

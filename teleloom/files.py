@@ -23,12 +23,12 @@ def atomic_writer(path: Path) -> Iterator[Path]:
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
         yield temporary
-        _fsync(temporary)
+        sync_file(temporary)
         os.replace(temporary, path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-    _fsync(path.parent)
+    sync_folder(path.parent)
 
 
 def atomic_write_bytes(path: Path, data: bytes) -> None:
@@ -54,6 +54,16 @@ def free_bytes(path: Path) -> int:
     """Bytes that may still be written to the disk that holds `path`, which need not exist yet."""
     existing = next(folder for folder in (path, *path.absolute().parents) if folder.exists())
     return shutil.disk_usage(existing).free
+
+
+def sync_file(path: Path) -> None:
+    """Push a file's content to the disk, so that it survives a power cut."""
+    _fsync(path)
+
+
+def sync_folder(path: Path) -> None:
+    """Push a folder's entries to the disk: what was made, renamed or removed in it survives a power cut."""
+    _fsync(path)
 
 
 def _fsync(path: Path) -> None:

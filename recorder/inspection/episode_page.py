@@ -10,7 +10,7 @@ from recorder.inspection.lanes import episode_lanes, finding_pieces, interventio
 from recorder.inspection.markup import Html, facts, join, page, section, table, tag
 from recorder.inspection.sheet import contact_sheet, instants, jpeg_cameras
 from recorder.inspection.summary import EpisodeSummary, summarise
-from recorder.inspection.words import dropped, size
+from recorder.inspection.words import dropped, never_came, size
 from teleloom.episode.reader import EpisodeReader
 from teleloom.files import atomic_write_bytes
 from teleloom.quality import Finding, QualityConfig
@@ -142,11 +142,11 @@ def _streams(summary: EpisodeSummary) -> Html:
         (
             row.name,
             row.samples,
-            f"{row.rate_hz:.1f}",
+            f"{row.rate_hz:.1f}" if row.rate_hz else "",
             row.received,
             dropped(row),
-            row.missing_seq,
-            f"{1000 * row.worst_gap_s:.1f} ms at {row.worst_gap_at_s:.2f} s",
+            never_came(row),
+            f"{1000 * row.worst_gap_s:.1f} ms at {row.worst_gap_at_s:.2f} s" if row.rate_hz else "",
         )
         for row in summary.streams
     ]

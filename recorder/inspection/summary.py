@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from teleloom.config import Config
+from teleloom.episode.ledger import LATEST_WINS
 from teleloom.episode.reader import EpisodeReader
 from teleloom.episode.streams import CAMERA_PREFIX
 from teleloom.episode.writer import created_iso
@@ -15,9 +16,15 @@ from teleloom.quality.recording import Recording, read_recording
 from teleloom.quality.spans import time_spans
 from teleloom.quality.timing import StreamTiming
 
+EVENTS = "events"
+
 
 class StreamRow(Config):
-    """One stream. rate_hz: 1/median interval. dropped: by reason. worst_gap_at_s: from the episode's start."""
+    """One stream. rate_hz: 1/median interval. dropped: by reason. worst_gap_at_s: from the episode's start.
+
+    missing_seq: numbers that the source counted and that never came. superseded: the same where only the newest
+    message counts, so that nothing is lost. Rate, gap and numbers are 0 where they mean nothing, as for `events`.
+    """
 
     name: str
     samples: int
@@ -25,6 +32,7 @@ class StreamRow(Config):
     received: int
     dropped: dict[str, int]
     missing_seq: int
+    superseded: int
     worst_gap_s: float
     worst_gap_at_s: float
 
@@ -93,6 +101,8 @@ def summarise(reader: EpisodeReader, config: QualityConfig | None = None) -> Epi
     meta = reader.meta
     # JSON may hold half of a surrogate pair, which no text that is written can.
     ledger = json.loads(json.dumps(reader.ledger, ensure_ascii=False).encode("utf-8", "replace"))
+    events = reader.events()
+    timing = {**recording.timing, **({EVENTS: StreamTiming(samples=len(events))} if events else {})}
     return EpisodeSummary(
         path=str(reader.path),
         episode_id=meta.episode_id,
@@ -113,11 +123,14 @@ def summarise(reader: EpisodeReader, config: QualityConfig | None = None) -> Epi
         file_bytes=reader.path.stat().st_size,
         steps=len(recording.step_t_ns),
         step_rate_hz=meta.step_rate_hz,
-        streams=tuple(_stream_row(name, recording, ledger) for name in _stream_names(recording, ledger)),
+        streams=tuple(
+            _stream_row(name, timing.get(name, StreamTiming(samples=0)), ledger, recording.start_ns)
+            for name in sorted({*timing, *_entry(ledger, "streams")})  # also those of which nothing was kept
+        ),
         cameras=tuple(_camera_row(reader, name, recording, ledger) for name in reader.cameras),
         events=tuple(
             EventRow(t_s=(event.t_ns - recording.start_ns) / 1e9, kind=event.kind, reason=event.reason)
-            for event in reader.events()
+            for event in events
         ),
         interventions=_interventions(recording),
         quality=judge(recording, config),
@@ -143,13 +156,8 @@ def _whole(value: Any, otherwise: int) -> int:
     return value if isinstance(value, int) else otherwise
 
 
-def _stream_names(recording: Recording, ledger: Mapping[str, Any]) -> list[str]:
-    """The streams of the file, and those of which the ledger says that nothing was kept."""
-    return sorted({*recording.timing, *_entry(ledger, "streams")})
-
-
-def _stream_row(name: str, recording: Recording, ledger: Mapping[str, Any]) -> StreamRow:
-    timing, entry = recording.timing.get(name, StreamTiming(samples=0)), _entry(ledger, "streams", name)
+def _stream_row(name: str, timing: StreamTiming, ledger: Mapping[str, Any], start_ns: int) -> StreamRow:
+    entry = _entry(ledger, "streams", name)
     dropped = {reason: _whole(count, 0) for reason, count in _entry(entry, "dropped").items()}
     return StreamRow(
         name=name,
@@ -157,9 +165,10 @@ def _stream_row(name: str, recording: Recording, ledger: Mapping[str, Any]) -> S
         rate_hz=timing.rate_hz,
         received=_whole(entry.get("received"), timing.samples),
         dropped=dropped,
-        missing_seq=timing.lost,
+        missing_seq=0 if name in LATEST_WINS else timing.lost,
+        superseded=timing.lost if name in LATEST_WINS else 0,
         worst_gap_s=timing.worst_gap_ns / 1e9,
-        worst_gap_at_s=max(0.0, (timing.worst_gap_at_ns - recording.start_ns) / 1e9),
+        worst_gap_at_s=max(0.0, (timing.worst_gap_at_ns - start_ns) / 1e9),
     )
 
 

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from recorder.inspection.summary import EpisodeSummary
-from recorder.inspection.words import dropped, size
+from recorder.inspection.words import dropped, never_came, size
 
 VERDICT_STYLES = {"good": "bold green", "doubtful": "bold yellow", "bad": "bold red"}
 SEVERITY_STYLES = {"note": "dim", "warning": "yellow", "fault": "red"}
@@ -18,6 +18,7 @@ ID_SHOWN = 13
 """As much of an id as tells episodes apart that began in different milliseconds."""
 WHOLE = ("episode", "task", "stream", "camera")
 MAX_EVENTS = 30
+NOTHING = "–"
 
 
 def plain(value: object, style: str = "") -> Text:
@@ -89,16 +90,16 @@ def _streams(summary: EpisodeSummary) -> Table:
         (
             plain(row.name),
             str(row.samples),
-            f"{row.rate_hz:.1f}",
+            f"{row.rate_hz:.1f}" if row.rate_hz else NOTHING,
             str(row.received),
             plain(dropped(row)),
-            str(row.missing_seq),
-            f"{1000 * row.worst_gap_s:.1f}",
-            f"{row.worst_gap_at_s:.2f}",
+            never_came(row),
+            f"{1000 * row.worst_gap_s:.1f}" if row.rate_hz else NOTHING,
+            f"{row.worst_gap_at_s:.2f}" if row.rate_hz else NOTHING,
         )
         for row in summary.streams
     ]
-    head = ("stream", ">samples", ">Hz", ">received", "dropped", ">never came", ">worst gap [ms]", ">at [s]")
+    head = ("stream", ">samples", ">Hz", ">received", "dropped", ">never came", ">gap [ms]", ">at [s]")
     return _table("streams", head, rows)
 
 
@@ -107,9 +108,9 @@ def _cameras(summary: EpisodeSummary) -> Table:
     for camera in summary.cameras:
         errors = (camera.alignment_p50_ms, camera.alignment_p99_ms, camera.alignment_max_ms)
         form = plain(f"{camera.width}x{camera.height} {camera.codec}")
-        known = ("" if error is None else f"{error:.2f}" for error in errors)
+        known = (NOTHING if error is None else f"{error:.2f}" for error in errors)
         rows.append((plain(camera.name), form, str(camera.frames), *known))
-    head = ("camera", "format", ">frames", ">from state p50 [ms]", ">p99", ">max")
+    head = ("camera", "format", ">frames", ">from state p50 [ms]", ">p99 [ms]", ">max [ms]")
     return _table("cameras", head, rows)
 
 
@@ -136,10 +137,20 @@ def _findings(summary: EpisodeSummary) -> Table:
 
 def _table(title: str, head: Sequence[str], rows: Sequence[Sequence[RenderableType]]) -> Table:
     """A table; a heading that begins with > is of a column of figures."""
-    table = Table(title=title or None, title_justify="left", title_style="bold", box=SIMPLE_HEAD, padding=(0, 1))
+    table = Table(
+        title=title or None,
+        title_justify="left",
+        title_style="bold",
+        box=SIMPLE_HEAD,
+        padding=(0, 1),
+        collapse_padding=True,
+        pad_edge=False,
+    )
     for name in head:
         justify: JustifyMethod = "right" if name.startswith(">") else "left"
-        table.add_column(name.removeprefix(">"), justify=justify, overflow="fold", no_wrap=name in WHOLE)
+        heading = Text(name.removeprefix(">"))  # as text: in markup a unit in brackets is a style, and vanishes
+        word = None if name in WHOLE else max(map(len, heading.plain.split()))
+        table.add_column(heading, justify=justify, overflow="fold", no_wrap=name in WHOLE, min_width=word)
     for row in rows:
         table.add_row(*row)
     return table

@@ -15,6 +15,11 @@ def size(count: int) -> str:
     return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
 
 
+def never_came(row: StreamRow) -> str:
+    """How many numbers of a stream's source never came; "superseded" where a newer message took their place."""
+    return f"{row.superseded} superseded" if row.superseded else str(row.missing_seq)
+
+
 def dropped(row: StreamRow) -> str:
     """What a stream did not keep, by reason; "0" where nothing was dropped."""
     return ", ".join(f"{count} {reason}" for reason, count in row.dropped.items()) or "0"

@@ -17,6 +17,7 @@ from teleloom.catalog.annotations import (
 )
 from teleloom.catalog.catalog import Catalog, RebuildReport
 from teleloom.catalog.errors import (
+    BadQualityError,
     BuildConflictError,
     CatalogError,
     EpisodeConflictError,
@@ -32,6 +33,7 @@ __all__ = [
     "Annotation",
     "AnnotationEvent",
     "BadAnnotationError",
+    "BadQualityError",
     "BuildConflictError",
     "BuildRow",
     "Catalog",

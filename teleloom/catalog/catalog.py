@@ -21,6 +21,7 @@ from teleloom.catalog.errors import (
     StaleRevisionError,
     UnknownEpisodeError,
 )
+from teleloom.catalog.figures import check_quality
 from teleloom.catalog.leases import Leases
 from teleloom.catalog.rows import BuildRow, EpisodeRow, read_row, stored_path
 from teleloom.catalog.tables import annotation_events, builds, episodes
@@ -79,8 +80,9 @@ class Catalog:
         """Enter an episode file; again changes nothing but a new path or quality verdict.
 
         Raises BadEpisodeError for a file that is no sound episode, EpisodeConflictError for other content under an id
-        that is known.
+        that is known, and BadQualityError for a verdict with a figure that JSON does not have: NaN or infinity.
         """
+        check_quality(path, quality)
         row = read_row(path, self.root, quality)
         try:
             return self._enter(row)
@@ -212,8 +214,9 @@ class Catalog:
         return {episode_id: derive(said) for episode_id, said in events.items()}
 
     def record_build(self, name: str, version: str, path: Path, lock: dict[str, Any]) -> BuildRow:
-        """Record a dataset that was built. The same again changes nothing.
+        """Record a dataset that was built. The same again changes nothing, wherever its folder lies now.
 
+        lock: what went into it; of its keys `source` alone, the way from the folder to the episodes, may differ.
         Raises BuildConflictError when this version is recorded with another lock.
         """
         row = BuildRow(
@@ -224,7 +227,7 @@ class Catalog:
                 connection.execute(insert(builds).values(row.model_dump()))
         except IntegrityError:
             known = next(build for build in self.builds() if (build.name, build.version) == (name, version))
-            if known.lock != lock:
+            if _contents(known.lock) != _contents(lock):
                 raise BuildConflictError(
                     f"{name} {version} was built already, from other episodes or settings; give it a new version"
                 ) from None
@@ -269,6 +272,10 @@ class Catalog:
             changed = row.model_dump(exclude={"status", "revision"})
             connection.execute(update(episodes).where(episodes.c.id == row.id).values(changed))
         return row
+
+
+def _contents(lock: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in lock.items() if key != "source"}
 
 
 def _find(connection: Connection, episode_id: str) -> EpisodeRow | None:

@@ -21,6 +21,10 @@ class EpisodeConflictError(CatalogError):
     """Two files claim the same episode id with different content."""
 
 
+class BadQualityError(CatalogError):
+    """A quality verdict with a figure that is no number. The message names the figure."""
+
+
 class BuildConflictError(CatalogError):
     """The version of a dataset is recorded already, with another lock: a version is never built twice."""
 

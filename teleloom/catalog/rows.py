@@ -9,6 +9,7 @@ from teleloom.catalog.view import Status
 from teleloom.config import Config
 from teleloom.episode.meta import Outcome
 from teleloom.episode.reader import EpisodeReader
+from teleloom.episode.steps import span_ns
 
 
 class EpisodeRow(Config):
@@ -59,7 +60,8 @@ class BuildRow(Config):
 def read_row(path: Path, root: Path | None, quality: dict[str, Any] | None) -> EpisodeRow:
     """The row of an episode file. Raises BadEpisodeError when it is no sound episode."""
     with EpisodeReader(path) as reader:
-        meta, t_ns = reader.meta, reader.steps().t_ns
+        meta, steps = reader.meta, len(reader.steps())
+        start_ns, end_ns = span_ns({name: reader.stream(name) for name in reader.stream_names})
         return EpisodeRow(
             id=meta.episode_id,
             path=stored_path(path, root),
@@ -70,8 +72,8 @@ def read_row(path: Path, root: Path | None, quality: dict[str, Any] | None) -> E
             robot=meta.robot.name,
             instruction=meta.task.spoken,
             created_wall_ns=meta.anchor.wall_ns,
-            duration_ns=int(t_ns[-1] - t_ns[0]) if len(t_ns) else 0,
-            steps=len(t_ns),
+            duration_ns=end_ns - start_ns,
+            steps=steps,
             outcome=meta.outcome,
             success_check=meta.success_check,
             quality=quality,

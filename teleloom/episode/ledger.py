@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from teleloom.clock import NS_PER_S
 from teleloom.episode.steps import Steps, camera_state_error_ns
@@ -17,11 +18,23 @@ from teleloom.episode.streams import CAMERA_PREFIX, Columns
 
 Ledger = dict[str, Any]
 
+LATEST_WINS = ("xr",)
+"""Streams of which control takes the newest message alone: those that a newer one overtook never come, by design."""
 
-def stream_entry(columns: Columns, received: int | None = None, dropped: Mapping[str, int] | None = None) -> Ledger:
+
+def skipped_numbers(seq: NDArray[np.int64]) -> int:
+    """How many numbers (N,) of a source are left out between the first and the last."""
+    jumps = np.diff(seq)
+    return int(np.sum(jumps[jumps > 1] - 1))
+
+
+def stream_entry(
+    name: str, columns: Columns, received: int | None = None, dropped: Mapping[str, int] | None = None
+) -> Ledger:
     """One stream's account. columns: its rows in time order; received: how many messages came (None: these alone).
 
     missing_seq: numbers that the source counted and that never came, which is loss before the recorder.
+    superseded: the same of a stream in LATEST_WINS, where it is no loss.
     worst_gap_ns: the longest silence between two samples, and worst_gap_at_ns when it began (-1: fewer than two).
     rate_hz: samples per second between the first and the last, 0 with fewer than two.
     """
@@ -31,6 +44,7 @@ def stream_entry(columns: Columns, received: int | None = None, dropped: Mapping
         "written": len(t_ns),
         "dropped": {reason: count for reason, count in sorted((dropped or {}).items()) if count},
         "missing_seq": 0,
+        "superseded": 0,
         "first_t_ns": int(t_ns[0]) if len(t_ns) else -1,
         "last_t_ns": int(t_ns[-1]) if len(t_ns) else -1,
         "rate_hz": 0.0,
@@ -38,10 +52,11 @@ def stream_entry(columns: Columns, received: int | None = None, dropped: Mapping
         "worst_gap_at_ns": -1,
     }
     if len(t_ns) > 1:
-        gaps, jumps = np.diff(t_ns), np.diff(seq)
+        gaps = np.diff(t_ns)
         worst = int(np.argmax(gaps))
         duration = int(t_ns[-1] - t_ns[0])
-        entry["missing_seq"] = int(np.sum(jumps[jumps > 1] - 1))
+        if name != "events":  # they come from several sources, each with its own numbers
+            entry["superseded" if name in LATEST_WINS else "missing_seq"] = skipped_numbers(seq)
         entry["rate_hz"] = round(len(gaps) * NS_PER_S / duration, 3) if duration else 0.0
         entry["worst_gap_ns"] = int(gaps[worst])
         entry["worst_gap_at_ns"] = int(t_ns[worst])
@@ -54,7 +69,7 @@ def complete(ledger: Mapping[str, Any], streams: Mapping[str, Columns], steps: S
     alignment: over the steps where both are valid, the distance in time of a camera's frame and the robot state it
     is paired with: p50_ns, p99_ns, max_ns (-1 without such a step), and the number of steps.
     """
-    entries = {name: stream_entry(columns) for name, columns in streams.items()} | dict(ledger.get("streams", {}))
+    entries = {name: stream_entry(name, columns) for name, columns in streams.items()} | dict(ledger.get("streams", {}))
     alignment = {}
     for camera in sorted(name for name in streams if name.startswith(CAMERA_PREFIX)):
         error = camera_state_error_ns(streams, steps, camera)

@@ -73,6 +73,20 @@ class Steps:
         return len(self.t_ns)
 
 
+def is_required(stream: str) -> bool:
+    """Whether steps need this stream: robot, control ticks and every camera."""
+    return stream in ("robot", "tick") or stream.startswith(CAMERA_PREFIX)
+
+
+def span_ns(streams: Mapping[str, Columns]) -> tuple[int, int]:
+    """The first and the last time, in ns, of all streams that steps need; (0, 0) when none has rows.
+
+    Their difference is what an episode's duration means everywhere.
+    """
+    times = [columns["t_ns"] for name, columns in streams.items() if is_required(name) and len(columns["t_ns"])]
+    return (min(int(t[0]) for t in times), max(int(t[-1]) for t in times)) if times else (0, 0)
+
+
 def grid(start_ns: int, end_ns: int, rate_hz: float) -> Times:
     """The times (T,) from `start_ns` on, `rate_hz` to the second, none after `end_ns`; each rounded to whole ns.
 
@@ -116,7 +130,7 @@ def build_steps(
     max_age_ns: age limits by stream, for the others default_max_age_ns.
     """
     times = {name: columns["t_ns"] for name, columns in streams.items() if len(columns["t_ns"])}
-    required = [t for name, t in times.items() if name in ("robot", "tick") or name.startswith(CAMERA_PREFIX)]
+    required = [t for name, t in times.items() if is_required(name)]
     bounds = (max(int(t[0]) for t in required), min(int(t[-1]) for t in required)) if required else (0, -1)
     t_ns = grid(*bounds, rate_hz)
     limits = {name: default_max_age_ns(t) for name, t in times.items()} | dict(max_age_ns or {})

@@ -20,7 +20,8 @@ class QualityConfig(Config):
     idle_edge_s: rest at either end that is worth trimming. idle_share: rest over the whole that is worth a look.
 
     jump_z: modified z-score of a step between samples (Iglewicz and Hoaglin 1993 use 3.5; 5 spares quick starts).
-    jump_speed_share: a jump is also faster than this share of the joint's limit; at rest any step has a huge z-score.
+    jump_speed_share: a jump is also faster than this share of the joint's limit, over the time that its step may have
+    taken on a busy machine; at rest any step has a huge z-score.
 
     tracking_error_rad: an arm that is further from its command than this for `sustained_s` is blocked or overloaded.
     saturation_share: share of moving time at 95% of a joint's speed limit from which motion is the limiter's, not the

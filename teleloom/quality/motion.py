@@ -14,6 +14,8 @@ Mask = NDArray[np.bool_]
 EDGE_S = 0.1
 """At both ends a low-passed motion is flattened for this long."""
 
+LATE_PERIODS = 1.5
+
 
 @dataclass(frozen=True)
 class Motion:
@@ -113,15 +115,31 @@ def jumps(t_ns: Times, values: Array, limit: Array, z: float, limit_share: float
     """Steps (N-1,) in `values` (N, J) that are both outliers and faster than `limit_share` of `limit` (J,) per s.
 
     Outlier: modified z-score 0.6745·|x - median|/MAD above `z` (Iglewicz and Hoaglin 1993). `t_ns` rises strictly.
+    How long a step took is judged with fairness to a busy machine: see `step_seconds`.
     """
     steps = np.diff(values, axis=0)
-    fast = np.abs(steps) > limit_share * limit * (np.diff(t_ns) / 1e9)[:, None]
+    fast = np.abs(steps) > limit_share * limit * step_seconds(t_ns)[:, None]
     suspects = np.flatnonzero(fast.any(axis=0))
     found = np.zeros(len(steps), dtype=np.bool_)
     for joint in suspects:
         distance = np.abs(steps[:, joint] - np.median(steps[:, joint]))
         found |= fast[:, joint] & (0.6745 * distance > z * np.median(distance))
     return found
+
+
+def step_seconds(t_ns: Times) -> Array:
+    """The longest time (N-1,), s, that each step between samples at `t_ns` (N,) may really have taken.
+
+    A loop that was late once gives two times close together, though its step is that of a whole period: so no step
+    takes less than the median one. And what a late sample holds may be from when it was due, which is no longer ago
+    than the sample before it: so a step from a sample that came more than LATE_PERIODS after its last has that time
+    too.
+    """
+    gaps = np.diff(t_ns) / 1e9
+    period = np.median(gaps)
+    before = np.concatenate(([0.0], gaps[:-1]))
+    late = np.where(before > LATE_PERIODS * period, before, 0.0)
+    return np.asarray(np.maximum(gaps + late, period))
 
 
 def tracking_error(t_command: Times, q_command: Array, t_state: Times, q: Array) -> tuple[Times, Array]:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from teleloom.episode.meta import EpisodeMeta
 from teleloom.episode.reader import EpisodeReader
+from teleloom.episode.steps import span_ns
 from teleloom.episode.streams import CAMERA_PREFIX
 from teleloom.quality.motion import Motion, even_motion
 from teleloom.quality.timing import StreamTiming, stream_timing
@@ -30,7 +31,7 @@ FrameSource = Callable[[str, Iterable[int]], Iterator[bytes]]
 class Recording:
     """The arrays of one episode, columns as in the file.
 
-    start_ns, end_ns: the first and last time of any of the streams here. cameras: JPEG cameras by name, their times.
+    start_ns, end_ns: as teleloom.episode.steps.span_ns has them. cameras: JPEG cameras by name, their times.
     interventions: by name, where (N,) in `tick` it was active. frames: the encoded frames of a camera, by index.
     step_valid: by stream, which steps (T,) had a sample young enough.
     """
@@ -87,15 +88,14 @@ def timing_of(streams: Mapping[str, Columns]) -> dict[str, StreamTiming]:
 def read_recording(reader: EpisodeReader) -> Recording:
     """The arrays of an episode file. Frames are not read here but by the checks that look at them."""
     streams = {name: reader.stream(name) for name in reader.stream_names}
-    judged = {name: columns for name, columns in streams.items() if name in ("robot", "tick") or _is_camera(name)}
-    times = [columns["t_ns"] for columns in judged.values() if len(columns["t_ns"])]
+    start_ns, end_ns = span_ns(streams)
     pictures = [name for name in reader.cameras if reader.attributes(f"{CAMERA_PREFIX}{name}").get("codec") == "jpeg"]
     steps = reader.steps()
     tick = streams.get("tick", {})
     return Recording(
         meta=reader.meta,
-        start_ns=min((int(t_ns[0]) for t_ns in times), default=0),
-        end_ns=max((int(t_ns[-1]) for t_ns in times), default=0),
+        start_ns=start_ns,
+        end_ns=end_ns,
         robot=streams.get("robot", {}),
         tick=tick,
         cameras={name: streams[f"{CAMERA_PREFIX}{name}"]["t_ns"] for name in pictures},
@@ -122,7 +122,3 @@ def _names(text: str) -> list[str]:
     except ValueError:
         return []
     return [str(name) for name in names[:64]] if isinstance(names, list) else []
-
-
-def _is_camera(name: str) -> bool:
-    return name.startswith(CAMERA_PREFIX)

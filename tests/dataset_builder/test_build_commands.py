@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 from conftest import Station
-from synthetic_episodes import Episode
+from synthetic_episodes import Episode, write
 
 from dataset_builder.build import BuildResult
 from dataset_builder.commands import build, verify
 from teleloom.catalog import Catalog
+from teleloom.episode.layout import episode_path
 
 Kitchen = tuple[Station, BuildResult]
 
@@ -94,6 +95,42 @@ def test_errors_name_the_remedy(station: Station, tmp_path: Path) -> None:
     station.add(Episode(seed=2))
     code, _, err = run(build, station.root, "--name", "k", "--out", tmp_path, "--force")
     assert (code, "the catalog keeps the first build" in err) == (0, True)
+
+
+def test_the_same_manifest_built_elsewhere_is_the_same_build(station: Station, tmp_path: Path) -> None:
+    station.add(Episode(seed=1))
+    locks = []
+    for out in (tmp_path / "a", tmp_path / "b" / "c"):
+        code, _, err = run(build, station.root, "--name", "k", "--out", out)
+        assert (code, "Note" in err, "Warning" in err) == (0, False, False)
+        locks.append(json.loads((out / "k" / "1.0.0" / "build.lock.json").read_text()))
+    locks = [
+        json.loads((out / "k/1.0.0/build.lock.json").read_text()) for out in (tmp_path / "a", tmp_path / "b" / "c")
+    ]
+    assert locks[0].pop("source") != locks[1].pop("source")
+    assert locks[0] == locks[1]
+
+
+def test_broken_episodes_are_warned_of_and_review_decisions_are_not(station: Station, tmp_path: Path) -> None:
+    station.add(Episode(seed=1))
+    station.add(Episode(seed=2), approve=False)
+    write(station.root, Episode(seed=3))
+    code, _, err = run(build, station.root, "--name", "k", "--version", "0.1.0", "--out", tmp_path)
+    assert (code, err.strip()) == (0, "")
+    for seed in (4, 5):
+        path = episode_path(station.root, station.add(Episode(seed=seed)))
+        path.write_bytes(path.read_bytes()[:5000])
+    code, _, err = run(build, station.root, "--name", "k", "--out", tmp_path)
+    ledger = tmp_path / "k" / "1.0.0" / "ledger.json"
+    assert (code, err.splitlines()[-1]) == (
+        0,
+        f"Warning: 2 of 5 episodes are broken and left out; the reasons are in {ledger}",
+    )
+    details = {entry["reason"]: entry["detail"] for entry in json.loads(ledger.read_text())["rejected"]}
+    assert details["not-in-catalog"].endswith("run `teleloom review rescan ROOT`, then review it")
+    code, out, err = run(build, station.root, "--name", "k", "--out", tmp_path / "dry", "--dry-run", "--json")
+    assert (code, err) == (0, "Warning: 2 of 5 episodes are broken and would be left out\n")
+    assert json.loads(out)["ledger"]["counts"]["rejected_by_reason"]["bad-file"] == 2
 
 
 def test_verify_fails_on_a_damaged_dataset(station: Station, tmp_path: Path) -> None:

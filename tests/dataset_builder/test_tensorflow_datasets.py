@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 import simplejpeg
@@ -70,3 +75,21 @@ def test_our_records_are_what_tensorflow_parses_and_writes(kitchen: Kitchen) -> 
         kind = example.features.feature[key].WhichOneof("kind")
         assert list(getattr(example.features.feature[key], kind).value) == list(values)
     assert decode_example(example.SerializeToString(deterministic=True)).keys() == decode_example(theirs[0]).keys()
+
+
+def test_verify_writes_nothing_of_tensorflows_chatter(kitchen: Kitchen) -> None:
+    script = f"from dataset_builder.commands import verify; verify([{str(kitchen[1].path)!r}])"
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("TF_")}
+    root = Path(__file__).parents[2]
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=root, env=environment)
+    assert (run.returncode, run.stderr) == (0, "")
+    assert "8 read with tfds" in " ".join(run.stdout.split())
+
+
+def test_what_a_user_wants_to_hear_of_tensorflow_is_left_alone(
+    kitchen: Kitchen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "0")
+    monkeypatch.delenv("TF_ENABLE_ONEDNN_OPTS", raising=False)
+    verify_with_tfds(verify_dataset(kitchen[1].path))
+    assert (os.environ["TF_CPP_MIN_LOG_LEVEL"], os.environ["TF_ENABLE_ONEDNN_OPTS"]) == ("0", "0")

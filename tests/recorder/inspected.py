@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import simplejpeg
 from teleloom.episode.meta import EpisodeMeta, Instruction, TaskInfo, WallAnchor
 from teleloom.episode.streams import Stream, StreamBuilder, frames_to_stream
 from teleloom.episode.writer import write_episode
-from teleloom.messages import ControlMode, ControlTick, Event, Message, RobotState
+from teleloom.messages import ControlMode, ControlTick, Event, Message, RobotState, XrFrame
 from teleloom.specs import CameraSpec, RobotSpec
 
 JOINTS = 6
@@ -93,11 +94,20 @@ def stream_of(messages: list[Message]) -> Stream:
 
 
 def write_sample(
-    path: Path, meta: EpisodeMeta | None = None, duration_s: float = 6.0, frozen_from_s: float | None = None
+    path: Path,
+    meta: EpisodeMeta | None = None,
+    duration_s: float = 6.0,
+    frozen_from_s: float | None = None,
+    xr_numbers: Sequence[int] = (),
 ) -> Path:
-    """An arm that swings for `duration_s`, seen by two cameras, the wrist's frozen from a time on if one is given."""
+    """An arm that swings for `duration_s`, seen by two cameras, the wrist's frozen from a time on if one is given.
+
+    xr_numbers: of the frames of the operator's hands, 10 ms to each number; without any there is no such stream.
+    """
     robot, ticks = motion_messages(duration_s)
     streams = {"robot": stream_of(robot), "tick": stream_of(ticks)}
+    if xr_numbers:
+        streams["xr"] = stream_of([XrFrame(t_ns=ns(0.01 * seq), seq=seq) for seq in xr_numbers])
     times = np.arange(0.0, duration_s, 0.1)
     for hue, name in enumerate(CAMERAS):
         stuck = frozen_from_s if name == "wrist" and frozen_from_s is not None else duration_s
@@ -108,7 +118,7 @@ def write_sample(
         Event(t_ns=ns(0.5), seq=0, kind="button", reason="primary"),
         Event(t_ns=ns(3.0), seq=1, kind="intervention", reason="workspace", data={"axis": "z"}),
     ]
-    ledger = {"streams": {"xr": {"received": 5, "written": 0, "dropped": {"queue_full": 5}}}}
+    ledger = {} if xr_numbers else {"streams": {"xr": {"received": 5, "written": 0, "dropped": {"queue_full": 5}}}}
     path.parent.mkdir(parents=True, exist_ok=True)
     write_episode(path, meta or make_meta(), streams, events, ledger)
     return path

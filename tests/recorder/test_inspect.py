@@ -64,6 +64,28 @@ def test_the_text_names_task_streams_events_interventions_and_findings(episode: 
         assert expected in result.output, expected
 
 
+def test_gaps_and_alignment_have_their_unit_and_what_means_nothing_is_left_out(episode: Path) -> None:
+    result = CliRunner().invoke(inspect, [str(episode)], env={"COLUMNS": "160"})
+    rows = [line.split() for line in result.output.splitlines() if len(line.split()) > 3]
+    lines = {row[0]: " ".join(row) for row in rows}
+    assert lines["stream"] == "stream samples Hz received dropped never came gap [ms] at [s]"
+    assert lines["camera"] == "camera format frames from state p50 [ms] p99 [ms] max [ms]"
+    assert lines["robot"] == "robot 600 100.0 600 0 0 10.0 0.00"
+    assert lines["events"] == "events 2 – 2 0 0 – –"
+    assert lines["front"] == "front 160x120 jpeg 60 0.00 0.00 0.00"
+
+
+def test_overtaken_frames_of_the_hand_are_called_superseded(tmp_path: Path) -> None:
+    path = write_sample(tmp_path / "a.h5", duration_s=2.0, xr_numbers=[0, 1, 4, 5, 9])
+    output = CliRunner().invoke(inspect, [str(path)], env={"COLUMNS": "160"}).output
+    (line,) = [line for line in output.splitlines() if line.split()[:1] == ["xr"]]
+    assert "5 superseded" in line
+    assert "<td>5 superseded</td>" in re.sub(r"<td[^>]*>", "<td>", page_of(path))
+    with EpisodeReader(path) as reader:
+        (row,) = [row for row in summarise(reader).streams if row.name == "xr"]
+    assert (row.missing_seq, row.superseded) == (0, 5)
+
+
 def test_json_is_one_document_with_the_figures(episode: Path) -> None:
     result = CliRunner().invoke(inspect, [str(episode), "--json"])
     document = json.loads(result.stdout)
@@ -72,6 +94,8 @@ def test_json_is_one_document_with_the_figures(episode: Path) -> None:
     assert streams["robot"]["rate_hz"] == pytest.approx(100.0)
     assert streams["robot"]["worst_gap_s"] == pytest.approx(0.01)
     assert (streams["xr"]["received"], streams["xr"]["dropped"]) == (5, {"queue_full": 5})
+    assert (streams["events"]["samples"], streams["events"]["received"]) == (2, 2)
+    assert (streams["events"]["missing_seq"], streams["events"]["rate_hz"]) == (0, 0.0)
     assert document["interventions"] == [{"name": "workspace", "count": 1, "seconds": 0.39}]
     assert [event["t_s"] for event in document["events"]] == [0.5, 3.0]
     assert document["quality"]["verdict"] == "bad"

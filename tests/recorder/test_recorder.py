@@ -289,7 +289,7 @@ def test_an_episode_without_a_sample_is_an_error_and_its_journal_stays_until_rec
 
 def test_recording_refuses_to_start_below_the_reserve(tmp_path: Path) -> None:
     recorder = recorder_at(tmp_path, RecorderConfig(min_free_bytes=10**18))
-    with pytest.raises(DiskFullError, match=r"disk mounted at /.*below the reserve.*minutes; free some space"):
+    with pytest.raises(DiskFullError, match=r"disk mounted at /.*below the reserve.*hold .* more minutes; free some"):
         recorder.start(make_meta())
     assert recorder.status().episode_id is None
     recorder.close()

@@ -27,8 +27,10 @@ from recorder.finalise import OVERHEAD_BYTES, expected_bytes, finalise
 from recorder.intake import read_journal
 from recorder.journal import JournalWriter, StreamCounts, journal_path
 from recorder.recovery import recover
+from teleloom.catalog import Catalog
 from teleloom.episode.layout import episode_path
 from teleloom.episode.reader import EpisodeReader
+from teleloom.quality import assess
 
 
 @pytest.fixture
@@ -258,6 +260,7 @@ def test_the_command_prints_one_json_document_and_fails_when_a_journal_stays(jou
     assert result.exit_code == 0
     (item,) = json.loads(result.stdout)["journals"]
     assert (item["state"], item["rows"]) == ("finalised", 421)
+    assert item["quality"]["verdict"] in ("good", "doubtful", "bad")
     assert CliRunner().invoke(recover_command, [str(tmp_path)]).output.startswith("nothing to recover")
     writer = JournalWriter(journal_path(tmp_path, "evil"), make_meta("../../evil"))
     writer.append("robot", robot_state(0, 0))
@@ -265,3 +268,53 @@ def test_the_command_prints_one_json_document_and_fails_when_a_journal_stays(jou
     failed = CliRunner().invoke(recover_command, [str(tmp_path)])
     assert failed.exit_code == 1
     assert "episode id" in failed.stderr
+
+
+def test_the_command_enters_what_it_recovered_into_the_catalog_with_its_verdict(journal: Path, tmp_path: Path) -> None:
+    assert CliRunner().invoke(recover_command, [str(tmp_path)]).exit_code == 0
+    with Catalog.open(tmp_path) as catalog, EpisodeReader(episode_path(tmp_path, "episode-1")) as reader:
+        row = catalog.episode("episode-1")
+        assert row.content_hash == reader.content_hash()
+        assert row.quality == assess(reader).model_dump(mode="json")
+
+
+def test_an_episode_whose_finaliser_was_killed_before_it_told_anyone_is_entered_too(
+    journal: Path, tmp_path: Path
+) -> None:
+    kept = journal.read_bytes()
+    recover(tmp_path)
+    journal.write_bytes(kept)
+    result = CliRunner().invoke(recover_command, [str(tmp_path), "--json"])
+    (item,) = json.loads(result.stdout)["journals"]
+    with Catalog.open(tmp_path) as catalog:
+        assert (item["state"], catalog.episode("episode-1").quality) == ("already finalised", item["quality"])
+
+
+def test_a_catalog_that_cannot_be_opened_keeps_nobody_from_the_episodes(journal: Path, tmp_path: Path) -> None:
+    (tmp_path / "catalog.sqlite").mkdir()
+    result = CliRunner().invoke(recover_command, [str(tmp_path)])
+    assert result.exit_code == 1
+    assert episode_path(tmp_path, "episode-1").exists()
+    assert "1 recovered episodes are not in the catalog" in result.stderr
+    assert f"teleloom review rescan {tmp_path}" in result.stderr
+
+
+def test_an_episode_that_the_catalog_refuses_is_named(journal: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    recorder = recorder_at(other)
+    recorder.start(make_meta("episode-1"))
+    record(recorder, seconds=0.5)
+    with Catalog.open(tmp_path) as catalog:
+        catalog.register(recorder.stop("success").result())
+    result = CliRunner().invoke(recover_command, [str(tmp_path)])
+    assert result.exit_code == 1
+    assert "episode-1.h5 is not in the catalog: episode episode-1 is known from" in result.stderr
+
+
+def test_recovery_tells_of_each_file_and_judges_it_when_asked(tmp_path: Path) -> None:
+    unended(tmp_path, "episode-1")
+    unended(tmp_path, "episode-2")
+    (tmp_path / "journal" / "episode-0.mcap").write_bytes(b"")
+    told: list[tuple[str, bool]] = []
+    recover(tmp_path, quality=True, on_finished=lambda path, quality: told.append((path.stem, quality is not None)))
+    assert told == [("episode-1", True), ("episode-2", True)]

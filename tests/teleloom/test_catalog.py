@@ -10,11 +10,13 @@ from typing import Any
 
 import pytest
 from catalog_episodes import WALL_NS, make_id, write
+from episode_samples import make_meta, make_streams
 from sqlalchemy import create_engine, make_url, text
 from sqlalchemy.exc import DBAPIError
 
 from teleloom.catalog import (
     BadAnnotationError,
+    BadQualityError,
     BuildConflictError,
     Catalog,
     CatalogError,
@@ -31,6 +33,8 @@ from teleloom.catalog import (
 )
 from teleloom.clock import NS_PER_S
 from teleloom.episode.reader import BadEpisodeError, EpisodeReader
+from teleloom.episode.writer import write_episode
+from teleloom.quality import assess
 
 PROCESSES = 8
 ROUNDS = 5
@@ -292,6 +296,34 @@ def test_a_build_is_recorded_once(catalog: Catalog, tmp_path: Path) -> None:
     with pytest.raises(BuildConflictError, match=r"stack 1\.0\.0 was built already"):
         catalog.record_build("stack", "1.0.0", tmp_path, {"episodes": ["b"]})
     assert catalog.builds() == [row]
+
+
+def test_a_build_whose_folder_lies_elsewhere_is_the_same_build(catalog: Catalog, tmp_path: Path) -> None:
+    row = catalog.record_build("stack", "1.0.0", tmp_path / "a", {"episodes": ["a"], "source": "../station"})
+    assert catalog.record_build("stack", "1.0.0", tmp_path / "b" / "c", {"episodes": ["a"], "source": "../.."}) == row
+
+
+@pytest.mark.parametrize("wrong", [float("nan"), float("inf"), -float("inf")])
+def test_a_verdict_with_a_figure_that_is_no_number_is_refused_by_its_name(
+    catalog: Catalog, tmp_path: Path, wrong: float
+) -> None:
+    path = write(tmp_path, 1)
+    quality = {"verdict": "good", "metrics": {"sparc": -1.4, "ldlj": wrong}, "findings": [{"share": wrong}]}
+    with pytest.raises(
+        BadQualityError, match=rf"metrics\.ldlj = {wrong}, findings\[0\]\.share = {wrong}; leave"
+    ) as error:
+        catalog.register(path, quality)
+    assert str(path) in str(error.value)
+    assert catalog.episodes() == []
+
+
+def test_the_catalog_and_inspect_mean_the_same_by_duration(catalog: Catalog, tmp_path: Path) -> None:
+    path = tmp_path / "a.h5"
+    write_episode(path, make_meta(), make_streams())
+    with EpisodeReader(path) as reader:
+        steps = reader.steps().t_ns
+        assert assess(reader).metrics["duration_s"] == 0.996 > (steps[-1] - steps[0]) / NS_PER_S
+    assert catalog.register(path).duration_ns == 996_000_000
 
 
 def _processes() -> Any:

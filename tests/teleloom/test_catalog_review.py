@@ -42,6 +42,23 @@ def test_episodes_are_approved_rejected_and_listed_by_status(root: Path) -> None
     assert listed(root, "--status", "approved") == dict.fromkeys((first, third), "approved")
 
 
+@pytest.mark.parametrize(("verb", "reason"), [("approve", []), ("reject", ["--reason", "cube fell"])])
+def test_a_verdict_on_what_was_seen_is_refused_when_somebody_spoke_since(
+    root: Path, verb: str, reason: list[str]
+) -> None:
+    episode = make_id(1)
+    assert run("reject", root, episode, "--reason", "blurred", "--by", "anna", "--seen-revision", 0).exit_code == 0
+    stale = run(verb, root, episode, *reason, "--by", "ben", "--seen-revision", 0)
+    assert stale.exit_code == 1
+    assert "you saw revision 0; since then 'anna' rejected it ('blurred'); look again and repeat" in stale.stderr
+    assert listed(root)[episode] == "rejected"
+    assert run(verb, root, episode, *reason, "--by", "ben", "--seen-revision", 1).exit_code == 0
+    assert [event["author"] for event in json.loads(run("history", root, episode, "--json").stdout)["history"]] == [
+        "anna",
+        "ben",
+    ]
+
+
 def test_a_table_shows_short_ids_that_the_commands_accept(root: Path) -> None:
     result = run("list", root)
     short = short_ids([make_id(number) for number in (1, 2, 3)])[make_id(2)]
@@ -92,6 +109,9 @@ def test_an_undo_takes_back_the_newest_event_in_force_and_history_shows_all(root
         (["approve", "ROOT", "--all-unreviewed"], 2, "--by"),
         (["reject", "ROOT", make_id(1), "--by", "anna"], 2, "--reason"),
         (["reject", "ROOT", make_id(1), "--by", "anna", "--reason", " "], 1, "give a reason"),
+        (["approve", "ROOT", make_id(1), make_id(2), "--by", "anna", "--seen-revision", "0"], 2, "name that one alone"),
+        (["approve", "ROOT", "--all-unreviewed", "--by", "anna", "--seen-revision", "0"], 2, "name that one alone"),
+        (["approve", "ROOT", make_id(1), "--by", "anna", "--seen-revision", "7"], 1, "it has not come so far"),
         (["list", "ROOT/nowhere"], 2, "does not exist"),
         (["list", "ROOT", "--catalog", "mysql://x/y"], 1, "SQLite and PostgreSQL"),
     ],

@@ -89,6 +89,19 @@ def test_ledger_counts_every_stream_and_the_alignment_of_each_camera(episode: Pa
     assert ledger["steps"] == {"count": 9, "rate_hz": 10.0}
 
 
+def test_frames_of_the_hand_that_a_newer_one_overtook_are_superseded_and_not_lost(tmp_path: Path) -> None:
+    streams = make_streams()
+    for name in ("xr", "robot", "cameras/front"):
+        streams[name] = streams[name].rows(np.delete(np.arange(len(streams[name])), [3, 4, 7]))
+    write_episode(tmp_path / "a.h5", make_meta(), streams, make_events())
+    with EpisodeReader(tmp_path / "a.h5") as reader:
+        entries = reader.ledger["streams"]
+    numbers = {name: (entries[name]["missing_seq"], entries[name]["superseded"]) for name in entries}
+    assert numbers["xr"] == (0, 3)
+    assert numbers["robot"] == numbers["cameras/front"] == (3, 0)
+    assert numbers["tick"] == (0, 0)
+
+
 def test_the_same_arguments_give_the_same_bytes(tmp_path: Path) -> None:
     digests = []
     for name in ("a.h5", "b.h5"):

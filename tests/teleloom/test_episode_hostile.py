@@ -75,6 +75,11 @@ def many(file: h5py.File) -> None:
         file.create_group(f"x{i}")
 
 
+def many_attributes(file: h5py.File) -> None:
+    for i in range(101):
+        file.attrs[f"x{i}"] = i
+
+
 def absurd_times(file: h5py.File) -> None:
     for name in ("tick", "cameras"):
         del file[f"streams/{name}"]
@@ -105,6 +110,11 @@ HOSTILE: dict[str, tuple[Callable[[h5py.File], None], str]] = {
     ),
     "compound type": (change("streams/robot/q", np.zeros(200, dtype=[("a", "f8")])), "is of type"),
     "named type": (lambda f: f.__setitem__("t", np.dtype("f8")), "neither a group nor a dataset"),
+    "no data at all": (lambda f: replace(f, "streams/robot/q", data=h5py.Empty("f8")), "claims None"),
+    "unreadable name": (lambda f: f.create_group(b"x\xff\xfe"), "unreadable name"),
+    "control characters in a name": (lambda f: f.create_group("x\x1b[2J"), "unreadable name"),
+    "unreadable attribute": (set_attribute("/", "x\n", 1), "its attributes holds something with an unreadable name"),
+    "many attributes": (many_attributes, "more than 100 attributes"),
     "end not growing": (change("streams/cameras/front/end", np.arange(10, 0, -1, dtype=np.uint64)), "does not grow"),
     "end past the data": (
         change("streams/cameras/front/end", np.arange(1, 11, dtype=np.uint64) * 10**6),

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import simplejpeg
+from episode_samples import make_meta as make_episode_meta
+from episode_samples import make_streams
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from teleloom.episode.meta import EpisodeMeta, Instruction, TaskInfo, WallAnchor
+from teleloom.episode.reader import EpisodeReader
+from teleloom.episode.writer import write_episode
 from teleloom.quality import motion, timing
-from teleloom.quality.assess import QUICK_CHECKS, judge
+from teleloom.quality.assess import QUICK_CHECKS, assess, judge
 from teleloom.quality.recording import Recording, timing_of
 from teleloom.quality.report import QualityReport
 from teleloom.specs import CameraSpec, RobotSpec
@@ -269,6 +274,57 @@ def test_a_leap_of_the_command_is_found_and_a_quick_start_from_rest_is_not() -> 
     assert jump.start_ns == recording.tick["t_ns"][999]
     assert leap.metrics["jumps_tick"] == 1.0
     assert judge(recording, run=QUICK_CHECKS).metrics["jumps_tick"] == 0.0
+
+
+def busy_loop(catches_up: bool, stall_s: float, seconds: float = 8.0) -> tuple[np.ndarray, np.ndarray]:
+    """When the samples of a 200 Hz loop came, and when they were due, if one in twenty is held up for a while.
+
+    catches_up: what was missed is made up for at once; otherwise it is passed over.
+    """
+    rng = np.random.default_rng(4)
+    came, due = [0.0], [0.0]
+    while due[-1] < seconds:
+        free = came[-1] + 0.0002
+        next_due = due[-1] + 0.005
+        due.append(next_due if catches_up else max(next_due, np.ceil(free / 0.005) * 0.005))
+        came.append(max(free, due[-1]) + (rng.exponential(stall_s) if rng.random() < 0.05 else 0.0))
+    return np.array(came), np.array(due)
+
+
+@pytest.mark.parametrize("catches_up", [True, False])
+@pytest.mark.parametrize("stall_s", [0.0005, 0.004, 0.01, 0.04])
+def test_late_samples_of_a_busy_machine_are_no_jumps_and_a_leap_among_them_is_one(
+    catches_up: bool, stall_s: float
+) -> None:
+    recording = make_recording(duration_s=9.0)
+    came_s, due_s = busy_loop(catches_up, stall_s)
+    t_ns = START_NS + np.round(came_s * 1e9).astype(np.int64)
+    q = np.sin(2.0 * due_s)[:, None] * 0.95 * np.array(recording.meta.robot.dq_max) / 2.0
+    robot = {name: column[: len(q)] for name, column in recording.robot.items()} | {"t_ns": t_ns, "q": q}
+    tick = {name: column[: len(q)] for name, column in recording.tick.items()} | {"t_ns": t_ns, "q_command": q}
+    calm = judge(with_rows(recording, robot=robot, tick=tick), run=QUICK_CHECKS).metrics
+    assert (calm["jumps_tick"], calm["jumps_robot"]) == (0.0, 0.0)
+    leaping = np.where(np.arange(len(q))[:, None] < 700, q, q + 0.4)
+    leap = judge(with_rows(recording, robot=robot, tick=tick | {"q_command": leaping}), run=QUICK_CHECKS)
+    assert leap.metrics["jumps_tick"] == 1.0
+
+
+def test_a_step_takes_a_period_at_least_and_more_after_a_late_sample() -> None:
+    ms = np.array([0, 5, 10, 24, 25, 30, 35])
+    taken = motion.step_seconds(ms * 1_000_000)
+    assert (1000 * taken).round(6).tolist() == [5.0, 5.0, 14.0, 15.0, 5.0, 5.0]
+
+
+def test_frames_of_the_hand_that_were_overtaken_are_no_loss(tmp_path: Path) -> None:
+    verdicts = []
+    for step in (1, 3):
+        streams = make_streams(2.0)
+        streams["xr"] = streams["xr"].rows(np.arange(0, len(streams["xr"]), step))
+        path = tmp_path / f"{step}.h5"
+        write_episode(path, make_episode_meta(), streams)
+        with EpisodeReader(path) as reader:
+            verdicts.append(assess(reader))
+    assert verdicts[0] == verdicts[1]
 
 
 def test_a_blocked_arm_is_a_warning_with_its_span() -> None:
