@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 purpose=${1:?usage: scripts/setup.sh sim|dev}
 case $purpose in
   sim) packages="libegl1 libopengl0 libgl1-mesa-dri" ;;
-  dev) packages="libegl1 libopengl0 libgl1-mesa-dri postgresql mmdebstrap iproute2 util-linux" ;;
+  dev) packages="libegl1 libopengl0 libgl1 libgl1-mesa-dri postgresql mmdebstrap iproute2 util-linux" ;;
   *) echo "setup: unknown purpose '$purpose'; known: sim, dev" >&2; exit 2 ;;
 esac
 

@@ -9,7 +9,7 @@ from pydantic import Field
 from recorder.config import RecorderConfig
 from teleloom.config import Config
 from teleloom.episode.meta import TaskInfo
-from teleop.config import TeleopConfig
+from teleop.config import PlaneObstacle, TeleopConfig
 
 
 class PluginConfig(Config):
@@ -40,10 +40,20 @@ class StationConfig(Config):
     recorder: RecorderConfig = RecorderConfig()
 
 
+def kitchen_teleop() -> TeleopConfig:
+    """Teleoperation in the simulated kitchen, whose counter top is the plane z = 0 of every arm's base frame.
+
+    The fingertips may touch the counter, to take a berry or to wipe, but not go through it.
+    """
+    counter = PlaneObstacle(name="counter", point_m=(0.0, 0.0, 0.0), clearance_m=0.0)
+    return TeleopConfig(obstacles=(counter,))
+
+
 def simulated(robot: str, task: str, seed: int, cameras: tuple[str, ...], rate_hz: float = 10.0) -> StationConfig:
     """A station in the simulated kitchen."""
     return StationConfig(
         name="simulated",
         robot=PluginConfig(driver="mujoco", options={"robot": robot, "task": task, "seed": seed}),
         cameras={name: PluginConfig(driver="mujoco", options={"rate_hz": rate_hz}) for name in cameras},
+        teleop=kitchen_teleop(),
     )

@@ -27,6 +27,7 @@ from recorder.errors import RecorderError
 from recorder.recorder import Recorder
 from robots.contract import CameraError, RobotError
 from robots.mujoco.station import SimulatedStation
+from station.config import kitchen_teleop
 from station.lockstep import LocalSink, LockstepTimeoutError, describe_scene, run_lockstep, simulated_camera
 from station.report import Reviewed, Story, write_report
 from station.session import Session
@@ -37,7 +38,6 @@ from teleloom.episode.meta import EpisodeMeta
 from teleloom.files import write_json
 from teleloom.messages import CameraFrame
 from teleloom.quality import QualityReport
-from teleop.config import TeleopConfig
 from teleop.sources.scripted import ScriptedOperator
 
 STATION = "demo"
@@ -144,7 +144,7 @@ def record_take(take: Take, recorder: Recorder, clock: VirtualClock, seed: int) 
     session = Session(LocalSink(recorder), describe, sim.task.success)
     alter = Freeze(CAMERAS[0], from_frame=25, frames=30) if take.spoiled else _as_it_is
     try:
-        run_lockstep(sim, operator, TeleopConfig(), session, lambda: operator.done, alter_frame=alter)
+        run_lockstep(sim, operator, kitchen_teleop(), session, lambda: operator.done, alter_frame=alter)
     finally:
         sim.close()
 

@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass
 
 from robots.mujoco.station import SimulatedStation
+from station.config import kitchen_teleop
 from station.lockstep import LockstepTimeoutError, describe_scene, run_lockstep
 from station.session import Session
 from teleloom.clock import NS_PER_S
@@ -68,7 +69,7 @@ def rehearse(
     limit_s: float = 60.0,
 ) -> Attempt:
     """Let the scripted operator attempt the task once; nothing is drawn and nothing recorded."""
-    teleop = teleop or TeleopConfig()
+    teleop = teleop or kitchen_teleop()
     sim = SimulatedStation(robot, task, seed, cameras=())
     habits = habits or ScriptedOperatorConfig(hand=teleop.hand)
     operator = ScriptedOperator(sim.task.plan, sim.look, sim.clock, seed, habits, teleop.mapping)

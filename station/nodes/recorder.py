@@ -21,6 +21,7 @@ from teleloom.bus.zmq import ReliableReceiver, StreamPublisher, StreamSubscriber
 from teleloom.catalog import Catalog, CatalogError
 from teleloom.clock import NS_PER_S, MonotonicClock
 from teleloom.episode.meta import EpisodeMeta
+from teleloom.episode.reader import BadEpisodeError
 from teleloom.episode.streams import CAMERA_PREFIX
 from teleloom.messages import AnyMessage, Event
 from teleloom.quality import QualityReport
@@ -151,10 +152,13 @@ class RecorderNode:
     def _note_finished(self, path: Path, quality: QualityReport | None) -> None:
         self._finished.append((path, quality))
 
+    def enter(self, path: Path, quality: QualityReport | None) -> None:
+        """Enter a finished episode into the catalog."""
+        self._catalog.register(path, as_json(quality))
+
     def _register(self, path: Path, quality: QualityReport | None) -> None:
-        verdict = None if quality is None else quality.model_dump(mode="json")
-        row = self._catalog.register(path, verdict)
-        self._report("finished", {"episode_id": row.id, "quality": verdict})
+        self.enter(path, quality)
+        self._report("finished", {"episode_id": path.stem, "quality": as_json(quality)})
 
     def _report(self, kind: str, data: dict[str, Any], reason: str = "") -> None:
         self.reports.publish(topics.REPORT, self._event(kind, data, reason))
@@ -164,11 +168,16 @@ class RecorderNode:
         return Event(t_ns=self._clock.now_ns(), seq=self._seq, kind=kind, reason=reason, data=data)
 
 
+def as_json(quality: QualityReport | None) -> dict[str, Any] | None:
+    """The verdict as the catalog and the reports carry it."""
+    return None if quality is None else quality.model_dump(mode="json")
+
+
 def work(orders: Orders) -> None:
     """Orders: root, config, streams (addresses). Answers: where to send commands, where reports are published."""
     root = Path(orders.first["root"])
-    recovered = recover(root)
     node = RecorderNode(root, RecorderConfig.model_validate(orders.first["config"]), orders.first["streams"])
+    recovered = recover(root, quality=True, on_finished=node.enter)
     orders.answer(
         commands=node.commands.address,
         reports=node.reports.address,
@@ -185,4 +194,4 @@ def work(orders: Orders) -> None:
 
 
 if __name__ == "__main__":
-    run_node(work, (CatalogError, RecorderError, OSError))
+    run_node(work, (BadEpisodeError, CatalogError, RecorderError, OSError))

@@ -17,7 +17,11 @@ from teleop.sources.newest import HANDS
 from teleop.sources.openxr_bindings import ACTIONS, BINDINGS
 from teleop.sources.openxr_frames import HandSample, XrSample
 
-xr = require("xr", "xr")
+try:
+    xr = require("xr", "xr")
+except AttributeError:
+    # pyopenxr looks up GLX when it is imported, headless or not, and stumbles over a library that is not there.
+    raise OperatorError("OpenXR needs the system's GL library; on Debian: apt-get install libgl1") from None
 log = logging.getLogger(__name__)
 
 _EXTENSIONS = ("XR_MND_headless", "XR_KHR_convert_timespec_time")

@@ -239,3 +239,34 @@ def _await_mode(station: LiveStation, mode: ControlMode) -> ControlTick:
         if (tick := _newest(station)).mode == mode:
             return tick
     raise AssertionError(f"the arm never came to {mode.name}")
+
+
+def test_what_a_killed_station_left_is_finalised_and_entered_at_the_next_start(tmp_path: Path) -> None:
+    process = subprocess.Popen(command(str(tmp_path), "--task", "stack"), stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 60
+    while not list((tmp_path / "journal").glob("*.mcap")) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    time.sleep(1.0)
+    for child in children_of(process.pid):
+        os.kill(child, signal.SIGKILL)
+    process.kill()
+    process.wait()
+    assert len(list((tmp_path / "journal").glob("*.mcap"))) == 1
+    report = record(str(tmp_path), "--task", "open-drawer", "--seed", "3")
+    assert [item["state"] for item in report["recovered"]] == ["finalised"]
+    with Catalog.open(tmp_path) as catalog:
+        outcomes = sorted(row.outcome for row in catalog.episodes())
+    assert outcomes == ["success", "unknown"]
+
+
+def children_of(pid: int) -> list[int]:
+    """The processes that `pid` started, from /proc."""
+    children = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if int(fields[1]) == pid:
+            children.append(int(stat.parent.name))
+    return children
