@@ -38,6 +38,8 @@ class Clearance:
         self._dt = dt
         self._fromto = np.zeros(6)
         self._jacobians = np.zeros((2, 3, kinematics.model.nv))
+        self._bodies = kinematics.model.geom_bodyid.tolist()
+        self._fixed = {kinematics.model.geom(o.name).id: o.clearance_m for o in kinematics.obstacles}
         links, obstacles = _candidates(kinematics)
         if not config.self_collision:
             links = []
@@ -46,6 +48,8 @@ class Clearance:
         links = [pair for pair in links if pair in keep]
         obstacles = [pair for pair in obstacles if pair in keep]
         self.pairs = links + obstacles
+        kept = (self._fixed.get(first) for first, _ in self.pairs)
+        self._clearances = [config.clearance_m if least is None else least for least in kept]
         self._coarse = _CoarseTest(kinematics, links, obstacles, config.sensing_m)
 
     def rows(self) -> tuple[list[Array], list[float]]:
@@ -61,7 +65,7 @@ class Clearance:
             gradient = self._gradient(first, second, distance) if distance < self._config.sensing_m else None
             if gradient is not None:
                 gradients.append(gradient)
-                least.append(self._slowest(distance - self._config.clearance_m))
+                least.append(self._slowest(distance - self._clearances[index]))
         return gradients, least
 
     def smallest(self) -> float:
@@ -88,10 +92,13 @@ class Clearance:
             return None
         direction *= math.copysign(1.0 / length, distance)
         there, here = self._jacobians
-        mujoco.mj_jac(model, data, there, None, end, model.geom_bodyid[second])
-        mujoco.mj_jac(model, data, here, None, start, model.geom_bodyid[first])
-        gradient: Array = (direction @ (there - here))[self._kinematics.dofs]
-        return gradient
+        mujoco.mj_jac(model, data, there, None, end, self._bodies[second])
+        gradient = direction.dot(there)
+        if first not in self._fixed:
+            mujoco.mj_jac(model, data, here, None, start, self._bodies[first])
+            gradient -= direction.dot(here)
+        arm: Array = gradient[self._kinematics.dofs]
+        return arm
 
     def _met_by_sampling(self, pairs: list[tuple[int, int]]) -> set[tuple[int, int]]:
         """The pairs that are near each other in some posture and apart in another: the rest never touch or always."""
@@ -122,10 +129,9 @@ class _CoarseTest:
         sensing_m: float,
     ) -> None:
         model, data = kinematics.model, kinematics.data
-        length = float(np.linalg.norm(model.body_pos, axis=1).sum())
-        self._turn = COARSE_MARGIN_M / length
+        self._reach = _reach(model)
         self._data = data
-        self._at = np.full(model.nq, np.inf)
+        self._at = np.full(model.nq, 1e9)
         self._near: list[int] = []
         self._first, self._second = np.array(links, dtype=np.intp).reshape(-1, 2).T
         self._reach2 = (
@@ -143,11 +149,10 @@ class _CoarseTest:
         """Indices into links, then obstacles, of the pairs that the fine test must look at.
 
         The list is made with a margin and kept until the joints have turned so far that the margin may be used up:
-        turning by a total of r rad moves no two geoms of one chain by more than r times its length apart or together.
+        a joint that turns by r rad moves no two geoms by more than r times what reaches beyond it.
         """
         q = self._data.qpos
-        turned = np.abs(q - self._at)
-        if turned.sum() > self._turn:
+        if np.abs(q - self._at).dot(self._reach) > COARSE_MARGIN_M:
             self._at[:] = q
             self._near = self._search()
         return self._near
@@ -165,6 +170,23 @@ class _CoarseTest:
             near = (np.einsum("ij,ij->i", outside, outside) < self._obstacle_reach2).nonzero()[0]
             found += (near + count).tolist()
         return found
+
+
+def _reach(model: mujoco.MjModel) -> Array:
+    """For each joint coordinate (nq,), a distance from its joint beyond which nothing lies that it moves, m.
+
+    A sliding joint moves all beyond it by as much as itself.
+    """
+    beyond = np.zeros(model.nbody)
+    np.maximum.at(beyond, model.geom_bodyid, np.linalg.norm(model.geom_pos, axis=1))
+    for body in range(model.nbody - 1, 0, -1):
+        parent = int(model.body_parentid[body])
+        length = float(np.linalg.norm(model.body_pos[body]))
+        beyond[parent] = max(beyond[parent], length + beyond[body])
+    turning = np.linalg.norm(model.jnt_pos, axis=1) + beyond[model.jnt_bodyid]
+    reach = np.ones(model.nq)
+    reach[model.jnt_qposadr] = np.where(model.jnt_type == int(mujoco.mjtJoint.mjJNT_HINGE), turning, 1.0)
+    return reach
 
 
 def _candidates(kinematics: Kinematics) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:

@@ -74,7 +74,7 @@ class MotionLimits(Config):
     """Limits of one kind of motion of the tool, m or rad."""
 
     velocity: Positive = Field(description="per s")
-    acceleration: Positive = Field(description="per s²")
+    acceleration: Positive = Field(description="per s²; the hand is expected to brake no harder either")
     jerk: Positive = Field(description="per s³; gives way where the workspace wall needs the brake")
 
 
@@ -102,21 +102,28 @@ class IkConfig(Config):
     deceleration_m_s2: Positive = Field(default=2.0, description="braking assumed when nearing an obstacle")
 
 
-class BoxObstacle(Config):
+class _Solid(Config):
+    """What every obstacle has."""
+
+    name: str
+    clearance_m: float | None = Field(
+        default=None, ge=0, description="distance kept from it; without one, `ik.clearance_m`"
+    )
+
+
+class BoxObstacle(_Solid):
     """A solid box fixed in the base frame."""
 
     kind: Literal["box"] = "box"
-    name: str
     center_m: Vec3
     half_size_m: Vec3
     quat_xyzw: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 1.0)
 
 
-class PlaneObstacle(Config):
+class PlaneObstacle(_Solid):
     """Everything behind a plane: a counter top, a wall."""
 
     kind: Literal["plane"] = "plane"
-    name: str
     point_m: Vec3
     normal: Vec3 = (0.0, 0.0, 1.0)
 

@@ -21,6 +21,14 @@ WALL_SHARE = 0.4
 RETURN_PER_S = 5.0
 # Share of the acceleration planned for slowing down at the target; the rest is room for the jerk limit.
 APPROACH_SHARE = 0.5
+# Share of what the arm can brake that is planned for a target that stops; the rest is room for the jerk limit and for
+# a posture that gets worse on the way.
+BRAKE_SHARE = 0.8
+# How far beyond that the tool may come, per unit of the governor's acceleration: 1 mm by default. Slow motion then
+# needs no distance to its target.
+SLACK_S2 = 2e-4
+# Time in which most of the way to the wanted velocity is gone, so that the steps of a 90 Hz source become ramps.
+EASE_S = 0.01
 
 
 class Walls(NamedTuple):
@@ -60,19 +68,48 @@ def _towards(distance: float, brake: float, dt: float) -> float:
     return braking_velocity(distance, brake, dt) if distance >= 0.0 else RETURN_PER_S * distance
 
 
-def approach(error: Vec3, feedforward: Vec3, gain: float, limits: MotionLimits) -> Vec3:
+def approach(error: Vec3, feedforward: Vec3, gain: float, brake: float) -> Vec3:
     """The velocity wanted: the target's own, and one towards it that grows as `gain * error` and can be braked.
 
-    v(e) = sqrt((a/k)² + 2 a e) - a/k has slope k at the target and never needs more than a to slow down on the way.
+    v(e) = sqrt((a/k)² + 2 a e) - a/k has slope k at the target and never needs more than a, a share of `brake`, to
+    slow down on the way.
     """
     distance = math.hypot(*error)
     if distance < 1e-12:
         return feedforward
-    brake = APPROACH_SHARE * limits.acceleration
-    knee = brake / gain
-    speed = 2.0 * brake * distance / (math.sqrt(knee * knee + 2.0 * brake * distance) + knee)
+    planned = APPROACH_SHARE * brake
+    knee = planned / gain
+    speed = 2.0 * planned * distance / (math.sqrt(knee * knee + 2.0 * planned * distance) + knee)
     scale = speed / distance
     return (feedforward[0] + scale * error[0], feedforward[1] + scale * error[1], feedforward[2] + scale * error[2])
+
+
+def ease(wanted: Vec3, velocity: Vec3, dt: float) -> Vec3:
+    """A share of the way from the present velocity to the wanted one."""
+    share = 1.0 - math.exp(-dt / EASE_S)
+    (x, y, z), (vx, vy, vz) = wanted, velocity
+    return (vx + share * (x - vx), vy + share * (y - vy), vz + share * (z - vz))
+
+
+def stoppable(wanted: Vec3, error: Vec3, feedforward: Vec3, limits: MotionLimits, brake: float, dt: float) -> Vec3:
+    """`wanted`, slowed to what `brake` still stops where the target would come to rest.
+
+    The target is expected to brake at `limits.acceleration`. A tool that brakes as well follows it closely; one that
+    cannot, in its present posture, keeps so far behind that it need not overshoot.
+    """
+    reach = 0.5 * (math.hypot(*feedforward) / limits.acceleration + dt)
+    way = (error[0] + reach * feedforward[0], error[1] + reach * feedforward[1], error[2] + reach * feedforward[2])
+    distance = math.hypot(*way)
+    if distance < 1e-9:
+        return wanted
+    nx, ny, nz = way[0] / distance, way[1] / distance, way[2] / distance
+    along = wanted[0] * nx + wanted[1] * ny + wanted[2] * nz
+    slack = SLACK_S2 * limits.acceleration
+    most = braking_velocity(slack + max(math.copysign(distance, along), 0.0), brake, dt)
+    if abs(along) <= most:
+        return wanted
+    excess = along - math.copysign(most, along)
+    return (wanted[0] - excess * nx, wanted[1] - excess * ny, wanted[2] - excess * nz)
 
 
 def govern(

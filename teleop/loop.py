@@ -150,7 +150,7 @@ class TeleopLoop:
         """Decide, before anything is computed from the input, whether the operator may drive the arm."""
         before = self._admission
         if before.stopped != self._stop.is_set():
-            before = replace(before, stopped=not before.stopped)
+            before = before._replace(stopped=not before.stopped)
         admission = supervisor.admit(now, frame, before, self.config)
         if admission.frame is not before.frame and frame is not None:
             self._publish("xr", frame)

@@ -9,7 +9,7 @@ component of the translation and of the rotation vector.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from teleloom.messages import Pose, Vec3
 from teleloom.pose import quat_conjugate, quat_from_rotvec, quat_multiply, rotvec_from_quat
@@ -20,8 +20,7 @@ IDLE_TURN: Vec3 = (0.0, 0.0, 0.0)
 NO_TURN_RAD = 1e-12
 
 
-@dataclass(frozen=True)
-class Anchor:
+class Anchor(NamedTuple):
     """Where hand and tool were at engagement. turn: the hand's rotation vector since then, followed past π."""
 
     origin: Pose
@@ -53,7 +52,7 @@ def map_hand(
     quat = quat_multiply(quat_from_rotvec(applied), anchor.home[3:]) if any(applied) else anchor.home[3:]
     x, y, z = position
     qx, qy, qz, qw = (float(value) for value in quat)
-    return (x, y, z, qx, qy, qz, qw), replace(anchor, turn=turn)
+    return (x, y, z, qx, qy, qz, qw), anchor._replace(turn=turn)
 
 
 def rebase(hand: Pose, target: Pose) -> Anchor:

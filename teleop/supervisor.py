@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import NamedTuple
 
 from teleloom.clock import NS_PER_S
 from teleloom.messages import Controller, Pose, RobotState, Vec3, XrFrame
@@ -69,7 +70,9 @@ INTERVENTIONS: dict[str, Intervention] = {
     WORKSPACE: Intervention("at the edge of the workspace"),
     ORIENTATION: Intervention("the tool leans as far as it may"),
     VELOCITY_LIMIT: Intervention("slower: the arm is at its speed limit", HapticPattern.NONE),
-    ACCELERATION_LIMIT: Intervention("gently: the arm is at its acceleration limit", HapticPattern.NONE),
+    ACCELERATION_LIMIT: Intervention(
+        "gently: the arm cannot speed up or brake as fast and trails the hand", HapticPattern.NONE
+    ),
     JOINT_LIMIT: Intervention("a joint is at its limit"),
     CLEARANCE: Intervention("too close to an obstacle or to itself"),
     IK_FAILED: _fault("no safe joint motion was found"),
@@ -80,8 +83,7 @@ INTERVENTIONS: dict[str, Intervention] = {
 }
 
 
-@dataclass(frozen=True)
-class Admission:
+class Admission(NamedTuple):
     """What the supervisor remembers of the operator between ticks, and what it decided in this one.
 
     frame: the newest frame accepted. hand: its controller where valid now. engaged: the arm may follow. interventions:
@@ -112,28 +114,35 @@ def admit(now_ns: int, frame: XrFrame | None, before: Admission, config: TeleopC
             ignored = (INPUT_OUT_OF_ORDER,)
     hand = _valid_hand(now_ns, newest, before, config)
     if newest is before.frame and hand is before.hand and before.engaged and not (before.stopped or ignored):
-        return before if not before.interventions else replace(before, interventions=())
+        return before if not before.interventions else before._replace(interventions=())
     fault = hand if isinstance(hand, str) else None
     if newest is None or isinstance(hand, str) or before.stopped:
         reasons = (*ignored, *([fault] if fault else []), *([EMERGENCY_STOP] if before.stopped else []))
         valid = None if isinstance(hand, str) else hand
-        return replace(
-            before, frame=newest, hand=valid, engaged=False, closed=False, must_release=True, interventions=reasons
+        return before._replace(
+            frame=newest, hand=valid, engaged=False, closed=False, must_release=True, interventions=reasons
         )
-    state = replace(before, frame=newest, hand=hand, last_valid=(newest.t_ns, hand.pose))
     threshold = config.clutch.release_below if before.closed else config.clutch.engage_above
     closed = hand.squeeze > threshold
     must_release = before.must_release and hand.squeeze >= config.clutch.release_below
     if closed and must_release:
         ignored = (*ignored, CLUTCH_NOT_RELEASED)
     engaged = closed and not must_release
-    return replace(state, closed=closed, must_release=must_release, engaged=engaged, interventions=ignored)
+    return before._replace(
+        frame=newest,
+        hand=hand,
+        last_valid=(newest.t_ns, hand.pose),
+        closed=closed,
+        must_release=must_release,
+        engaged=engaged,
+        interventions=ignored,
+    )
 
 
 def refuse(admission: Admission, name: str) -> Admission:
     """The admission after the intervention `name`: disengaged, and if it is a fault, until the clutch was released."""
     must_release = admission.must_release or INTERVENTIONS[name].fault or admission.closed
-    return replace(admission, engaged=False, must_release=must_release, interventions=(*admission.interventions, name))
+    return admission._replace(engaged=False, must_release=must_release, interventions=(*admission.interventions, name))
 
 
 def robot_fault(now_ns: int, state: RobotState, spec: RobotSpec, config: SafetyConfig) -> str | None:
@@ -200,13 +209,14 @@ def output_fault(
     """
     dt = 1.0 / config.rate_hz
     slack = 1e-9
-    for i, (position, speed) in enumerate(zip(q, dq, strict=True)):
-        step = position - before[0][i]
+    commanded = zip(q, dq, *before, strict=True)
+    limits = zip(spec.q_min, spec.q_max, spec.dq_max, spec.ddq_max, strict=True)
+    for (position, speed, last, pace), (low, high, fastest, hardest) in zip(commanded, limits, strict=True):
         if not (
-            spec.q_min[i] - slack <= position <= spec.q_max[i] + slack
-            and abs(speed) <= spec.dq_max[i] + slack
-            and abs(step) <= spec.dq_max[i] * dt + slack
-            and abs(speed - before[1][i]) <= spec.ddq_max[i] * dt + slack
+            low - slack <= position <= high + slack
+            and abs(speed) <= fastest + slack
+            and abs(position - last) <= fastest * dt + slack
+            and abs(speed - pace) <= hardest * dt + slack
         ):
             return OUTPUT_GUARD
     margin = config.workspace.tolerance_m

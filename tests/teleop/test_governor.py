@@ -5,9 +5,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from teleloom import pose
-from teleop.braking import braking_velocity, stopping_distance
+from teleop.braking import ToolBrake, braking_velocity, stopping_distance, stopping_time
 from teleop.config import GovernorConfig, WorkspaceConfig
-from teleop.governor import approach, govern, walls
+from teleop.governor import BRAKE_SHARE, SLACK_S2, approach, govern, stoppable, walls
 
 DT = 0.005
 CONFIG = GovernorConfig()
@@ -44,7 +44,7 @@ def drive(targets, start):
     track = []
     for target in targets:
         room = walls(tuple(p.tolist()), BOX, LIMITS, DT)
-        wanted = approach(tuple((target - p).tolist()), (0.0, 0.0, 0.0), CONFIG.gain_per_s, LIMITS)
+        wanted = approach(tuple((target - p).tolist()), (0.0, 0.0, 0.0), CONFIG.gain_per_s, LIMITS.acceleration)
         governed = govern(wanted, v, a, LIMITS, DT, room)
         v, a = governed.velocity, governed.acceleration
         p = p + DT * np.array(v)
@@ -87,7 +87,7 @@ def test_turning_the_world_turns_the_velocity(error, velocity, acceleration, tur
         return tuple(pose.quat_rotate(q, v).tolist())
 
     def answer(e, v, a):
-        return govern(approach(e, (0.0, 0.0, 0.0), 30.0, LIMITS), v, a, LIMITS, DT).velocity
+        return govern(approach(e, (0.0, 0.0, 0.0), 30.0, LIMITS.acceleration), v, a, LIMITS, DT).velocity
 
     there = answer(turned(error), turned(velocity), turned(acceleration))
     np.testing.assert_allclose(there, turned(answer(error, velocity, acceleration)), atol=1e-9)
@@ -98,7 +98,48 @@ def test_a_slow_target_is_followed_exactly():
     p, v, a = 0.3, (0.0, 0.0, 0.0), (0.0, 0.0, 0.0)
     for k in range(600):
         goal, speed = 0.3 + 0.05 * (1 - math.cos(k * DT)), 0.05 * math.sin(k * DT)
-        governed = govern(approach((goal - p, 0.0, 0.0), (speed, 0.0, 0.0), 30.0, LIMITS), v, a, LIMITS, DT)
+        governed = govern(
+            approach((goal - p, 0.0, 0.0), (speed, 0.0, 0.0), 30.0, LIMITS.acceleration), v, a, LIMITS, DT
+        )
         v, a = governed.velocity, governed.acceleration
         p += DT * v[0]
     assert abs(p - goal) < 3e-4
+
+
+@given(st.floats(0.05, 0.8), st.floats(1.0, 5.0))
+def test_a_tool_that_brakes_badly_still_stops_where_its_target_does(speed, brake):
+    """The target goes evenly and then brakes at the governor's acceleration, which the tool cannot."""
+    target, tool, v, pace = 0.0, 0.0, 0.0, speed
+    for k in range(600):
+        if k > 200:
+            pace = max(pace - LIMITS.acceleration * DT, 0.0)
+        target += DT * pace
+        error, ff = (target - tool, 0.0, 0.0), (pace, 0.0, 0.0)
+        planned = BRAKE_SHARE * brake
+        wanted = stoppable(approach(error, ff, 30.0, planned), error, ff, LIMITS, planned, DT)[0]
+        v += min(max(wanted - v, -brake * DT), brake * DT)
+        tool += DT * v
+        assert tool <= target + 0.5 * pace**2 / LIMITS.acceleration + SLACK_S2 * LIMITS.acceleration + 2e-3
+    assert abs(tool - target) < 2e-3
+
+
+def test_a_tool_that_brakes_as_well_as_its_target_needs_no_distance():
+    wanted = stoppable((0.6, 0.0, 0.0), (0.0, 0.0, 0.0), (0.6, 0.0, 0.0), LIMITS, LIMITS.acceleration, DT)
+    assert wanted == (0.6, 0.0, 0.0)
+
+
+def test_the_joint_that_needs_longest_sets_the_stopping_time():
+    assert stopping_time((0.5, -2.0, 0.0), (5.0, 10.0, 1.0)) == 0.2
+
+
+def test_a_tool_at_rest_is_taken_to_brake_as_hard_as_it_may():
+    assert ToolBrake(5.0, DT).deceleration(0.0, 0.0) == 5.0
+
+
+def test_a_posture_that_gets_worse_is_counted_on_for_less():
+    steady, worsening = ToolBrake(5.0, DT), ToolBrake(5.0, DT)
+    for k in range(40):
+        before = steady.deceleration(0.5, 0.2)
+        after = worsening.deceleration(0.5, 0.2 * (1.0 - 0.01 * (39 - k)))
+    assert abs(before - (0.5 + 0.05) / 0.21) < 0.05
+    assert after < 0.9 * before

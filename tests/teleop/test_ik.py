@@ -147,6 +147,14 @@ def test_pushed_below_the_counter_the_hand_stops_at_the_clearance(depth):
     assert arm.ik.clearance.smallest() >= config.clearance_m - 1e-3
 
 
+def test_an_obstacle_may_ask_for_its_own_clearance():
+    arm = Arm(IkConfig(), (PlaneObstacle(name="counter", point_m=(0.0, 0.0, 0.0), clearance_m=0.03),))
+    for _ in range(800):
+        arm.step(arm.towards((0.5, 0.0, -0.2)))
+    arm.kinematics.move_to(arm.q)
+    assert arm.ik.clearance.smallest() == pytest.approx(0.03, abs=1e-3)
+
+
 def test_pushed_into_a_box_from_the_side_the_arm_stops_at_the_clearance():
     config = IkConfig()
     box = BoxObstacle(name="box", center_m=(0.45, 0.45, 0.3), half_size_m=(0.2, 0.1, 0.3))

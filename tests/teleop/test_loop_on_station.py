@@ -7,6 +7,7 @@ import pytest
 from ideal_robot import FramePlayer
 
 from robots.mujoco.station import SimulatedStation
+from station.config import kitchen_teleop
 from teleloom import pose
 from teleloom.clock import NS_PER_S
 from teleloom.messages import Controller, XrFrame
@@ -37,6 +38,32 @@ def target_at(t, home):
     return pose.make(
         position, pose.quat_multiply(pose.quat_multiply(turned[3:], pose.quat_conjugate(start[3:])), home[3:])
     )
+
+
+@pytest.mark.parametrize("arm", ["panda", "ur5e"])
+def test_a_hand_pressed_down_stops_at_the_counter_of_the_kitchen(arm):
+    """The fingers come to the counter, to take what lies on it, and lean on it no harder than the arm may."""
+    station = SimulatedStation(arm, "open-drawer", seed=0, cameras=())
+    operator, events = FramePlayer(), []
+    loop = TeleopLoop(
+        station.robot,
+        operator,
+        kitchen_teleop(),
+        station.clock,
+        lambda topic, message: events.append(message.reason) if topic == "events" else None,
+    )
+    station.robot.connect()
+    for k in range(500):
+        pose_now = (0.0, 0.0, 1.0 - 0.6 * min(max(k - 10, 0) / 290.0, 1.0), 0.0, 0.0, 0.0, 1.0)
+        operator.next = XrFrame(
+            t_ns=station.clock.now_ns(), seq=k, right=Controller(pose=pose_now, squeeze=float(k > 5))
+        )
+        tick = loop.tick()
+        station.step()
+    station.close()
+    assert tick.engaged
+    assert "clearance" in events
+    assert 0.005 < tick.target_executed[2] < 0.02
 
 
 @pytest.mark.parametrize("arm", ["panda", "ur5e"])
