@@ -9,21 +9,21 @@ import tempfile
 import time
 from pathlib import Path
 
-CORE = min(os.sched_getaffinity(0))
-os.sched_setaffinity(0, {CORE})
-# Read when the renderer's library loads: it must not start threads for cores that it may not use.
-os.environ["LP_NUM_THREADS"] = "0"
-
-from recorder.config import RecorderConfig  # noqa: E402
-from recorder.recorder import Recorder  # noqa: E402
-from station.demo import Take, record_take  # noqa: E402
-from teleloom.clock import NS_PER_S, VirtualClock  # noqa: E402
-
 TAKES = (("put-in-bowl", 0), ("stack", 1), ("put-on-plate", 2))
 
 
 def main() -> None:
     """Record and finalise three episodes; building the scenes and judging the quality count too."""
+    core = min(os.sched_getaffinity(0))
+    os.sched_setaffinity(0, {core})
+    # Read when the renderer's library is loaded: it must not start threads for cores that it may not use. Hence the
+    # imports after it.
+    os.environ["LP_NUM_THREADS"] = "0"
+    from recorder.config import RecorderConfig
+    from recorder.recorder import Recorder
+    from station.demo import Take, record_take
+    from teleloom.clock import NS_PER_S, VirtualClock
+
     with tempfile.TemporaryDirectory() as folder:
         clock = VirtualClock()
         recorder = Recorder(Path(folder), RecorderConfig(lockstep=True), clock)
@@ -34,7 +34,7 @@ def main() -> None:
         wall_s, cpu_s = time.perf_counter() - began_s, time.process_time() - began_cpu_s
         robot_s = (clock.now_ns() - began_ns) / NS_PER_S
         recorder.close()
-    print(f"{robot_s:.1f} s of robot time in {wall_s:.1f} s ({cpu_s:.1f} s of CPU) on core {CORE}", file=sys.stderr)
+    print(f"{robot_s:.1f} s of robot time in {wall_s:.1f} s ({cpu_s:.1f} s of CPU) on core {core}", file=sys.stderr)
     figure = robot_s / cpu_s
     print(
         json.dumps(

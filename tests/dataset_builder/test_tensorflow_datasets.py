@@ -10,6 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import simplejpeg
+import tensorflow as tf
+import tensorflow_datasets as tfds
 from conftest import Station
 
 from dataset_builder.build import BuildResult
@@ -17,9 +19,6 @@ from dataset_builder.records import decode_example
 from dataset_builder.tfrecord import read_records
 from dataset_builder.verify import verify_dataset
 from dataset_builder.verify_tfds import verify_with_tfds
-
-tfds = pytest.importorskip("tensorflow_datasets")
-tf = pytest.importorskip("tensorflow")
 
 Kitchen = tuple[Station, BuildResult]
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import importlib.util
 import subprocess
 import sys
 from pathlib import Path
 
-import pytest
 import yaml
 from pages import DOCS, blocks
 
@@ -84,7 +82,6 @@ def test_layout_page_names_every_object_of_a_real_episode(episode: Path) -> None
     assert missing <= {"streams", "events", "steps", "cameras", "front", "wrist", "frame"}
 
 
-@pytest.mark.skipif(importlib.util.find_spec("tensorflow_datasets") is None, reason="needs the extra [tf]")
 def test_tfds_example_reads_a_real_dataset(dataset: Path) -> None:
     code, _ = blocks(DOCS / "building.md", "python")
     assert "(256, 256, 3)" in run(code, dataset)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import venv
 from pathlib import Path
@@ -22,7 +23,10 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("plain") / "venv"
     venv.create(folder, with_pip=True)
     python = folder / "bin" / "python"
-    install = [python, "-m", "pip", "install", "-q", "-c", ROOT / "constraints.txt", f"{ROOT}[sim]"]
+    # A build leaves its scraps in the tree that it builds from.
+    source = folder.with_name("source")
+    shutil.copytree(ROOT, source, ignore=shutil.ignore_patterns(".*", "build", "demo-out", "__pycache__"))
+    install = [python, "-m", "pip", "install", "-q", "-c", ROOT / "constraints.txt", f"{source}[sim]"]
     subprocess.run(install, check=True, cwd=folder)
     return python
 

@@ -15,7 +15,7 @@ def postgresql() -> Iterator[str]:
     """The URL of an empty PostgreSQL cluster of its own, on a unix socket; as the user postgres when run by root."""
     binaries = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres")) or [Path(shutil.which("postgres") or "")]
     if not binaries[-1].is_file():
-        pytest.skip("no PostgreSQL on this machine; install the package 'postgresql'")
+        pytest.fail("no PostgreSQL on this machine; run scripts/setup.sh dev, or: apt-get install postgresql")
     # Not below pytest's own folder: other users may not look into that one, and a socket's path must be short.
     folder = Path(tempfile.mkdtemp(prefix="pg"))
     as_user: list[str] = []

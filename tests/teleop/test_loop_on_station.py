@@ -8,9 +8,11 @@ from ideal_robot import FramePlayer
 
 from robots.mujoco.station import SimulatedStation
 from station.config import kitchen_teleop
+from station.rehearsal import rehearse
 from teleloom import pose
 from teleloom.clock import NS_PER_S
 from teleloom.messages import Controller, XrFrame
+from teleop import supervisor
 from teleop.config import FilterConfig, TeleopConfig
 from teleop.filters import delay_s
 from teleop.loop import TeleopLoop
@@ -105,3 +107,10 @@ def test_a_figure_eight_with_rotation_is_followed(arm):
     assert metres < 2e-3
     assert math.degrees(radians) < 0.5
     assert "clearance" not in events
+
+
+def test_wiping_the_counter_meets_neither_the_effort_nor_the_acceleration_limit():
+    """A quick reach for the sponge: an arm that overshoots it drives its fingers into the counter with 400 N."""
+    attempt = rehearse("panda", "wipe-counter", 19)
+    assert attempt.success
+    assert not {supervisor.EFFORT_LIMIT, supervisor.ACCELERATION_LIMIT} & set(attempt.interventions)
