@@ -23,8 +23,8 @@ from dataset_builder.manifest import BuildManifest
 from station.config import StationConfig
 from teleloom.quality.config import QualityConfig
 from teleop.operator import HapticPattern
-from teleop.sources.habits import ScriptedOperatorConfig
-from teleop.sources.openxr import OpenXrConfig
+from teleop.sources.openxr.operator import OpenXrConfig
+from teleop.sources.scripted.habits import ScriptedOperatorConfig
 from teleop.supervisor import INTERVENTIONS
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"

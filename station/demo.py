@@ -38,7 +38,7 @@ from teleloom.episode.meta import EpisodeMeta
 from teleloom.files import write_json
 from teleloom.messages import CameraFrame
 from teleloom.quality import QualityReport
-from teleop.sources.scripted import ScriptedOperator
+from teleop.sources.scripted.operator import ScriptedOperator
 
 STATION = "demo"
 ANNOTATOR = "demo"

@@ -13,8 +13,8 @@ from teleloom.clock import NS_PER_S
 from teleloom.episode.meta import EpisodeMeta, Outcome
 from teleloom.messages import AnyMessage, Event
 from teleop.config import TeleopConfig
-from teleop.sources.habits import ScriptedOperatorConfig
-from teleop.sources.scripted import ScriptedOperator
+from teleop.sources.scripted.habits import ScriptedOperatorConfig
+from teleop.sources.scripted.operator import ScriptedOperator
 
 
 @dataclass(frozen=True)

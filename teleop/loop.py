@@ -24,8 +24,8 @@ from teleloom.messages import (
 )
 from teleop import supervisor
 from teleop.announcer import Announced, announce, feedback
+from teleop.clutched_hand import ClutchedHand
 from teleop.config import MappingConfig, TeleopConfig
-from teleop.hand import ClutchedHand
 from teleop.motion import Motion, Step
 from teleop.operator import Operator
 from teleop.pilot import ZERO, Choice, HumanPilot, Pilot, Target

@@ -53,8 +53,8 @@ class OperatorMaker(Protocol):
 
 def scripted(setting: Setting, **options: Any) -> Operator:
     """A scripted operator for the task of a simulated robot."""
-    from teleop.sources.habits import ScriptedOperatorConfig
-    from teleop.sources.scripted import ScriptedOperator
+    from teleop.sources.scripted.habits import ScriptedOperatorConfig
+    from teleop.sources.scripted.operator import ScriptedOperator
 
     scene = setting.scene
     if scene is None:
@@ -77,7 +77,7 @@ def replay(setting: Setting, **options: Any) -> Operator:
 
 def openxr(setting: Setting, **options: Any) -> Operator:
     """A headset through OpenXR."""
-    from teleop.sources.openxr import OpenXrConfig, OpenXrOperator
+    from teleop.sources.openxr.operator import OpenXrConfig, OpenXrOperator
 
     return OpenXrOperator(_config(OpenXrConfig, "openxr", options), setting.clock, setting.publish)
 

@@ -12,7 +12,7 @@ from pages import DOCS, blocks
 from dataset_builder.manifest import BuildManifest
 from station.config import StationConfig
 from teleloom.config import load_yaml
-from teleop.sources.openxr_frames import Rebase
+from teleop.sources.openxr.frames import Rebase
 
 
 def run(code: str, argument: Path) -> str:

@@ -24,8 +24,8 @@ from teleloom.clock import MonotonicClock
 from teleloom.messages import AnyMessage, ControlMode, ControlTick, Event, JointCommand, Pose, RobotState, XrFrame
 from teleop.config import TeleopConfig
 from teleop.loop import TeleopLoop
-from teleop.sources.openxr import OpenXrConfig, OpenXrOperator
-from teleop.sources.openxr_frames import Rebase
+from teleop.sources.openxr.frames import Rebase
+from teleop.sources.openxr.operator import OpenXrConfig, OpenXrOperator
 
 EIGHT = {"period_s": 5.0, "size_m": 0.08, "turn_rad": 0.35}
 # Half a period ends where it began, at full speed: faults come while the arm moves, and it stays about where it was.

@@ -16,7 +16,7 @@ from remote_sender import RemoteSender
 
 from teleloom.messages import AnyMessage, Event, XrFrame
 from teleop.operator import HapticPattern, Hud, OperatorError
-from teleop.sources.openxr import OpenXrConfig, OpenXrOperator
+from teleop.sources.openxr.operator import OpenXrConfig, OpenXrOperator
 
 HAND = {
     "pose": [0.1, 1.8, -0.3, 0.0, 0.7071067811865476, 0.0, 0.7071067811865476],

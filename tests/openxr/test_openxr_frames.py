@@ -13,9 +13,9 @@ from pydantic import ValidationError
 from teleloom import pose
 from teleloom.messages import Pose
 from teleop.operator import HapticPattern
-from teleop.sources.openxr import OpenXrConfig
-from teleop.sources.openxr_frames import FrameAssembler, HandSample, Rebase, XrSample
-from teleop.sources.openxr_haptics import HapticSchedule
+from teleop.sources.openxr.frames import FrameAssembler, HandSample, Rebase, XrSample
+from teleop.sources.openxr.haptics import HapticSchedule
+from teleop.sources.openxr.operator import OpenXrConfig
 
 MS = 1_000_000
 ANGLES = st.floats(-math.pi, math.pi)

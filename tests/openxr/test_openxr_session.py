@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from teleop.operator import OperatorError
-from teleop.sources.openxr import OpenXrOperator
+from teleop.sources.openxr.operator import OpenXrOperator
 
 DRIVE = Path(__file__).with_name("drive_session.py")
 

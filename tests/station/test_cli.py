@@ -73,7 +73,7 @@ def test_the_simulated_path_needs_no_training_or_headset_library() -> None:
     done = python(
         "import json, sys\n"
         "import station.demo, station.record, recorder.commands, dataset_builder.commands, review_ui.commands\n"
-        "import teleop.sources.makers, teleop.sources.scripted, teleop.sources.replay, robots.mujoco.live\n"
+        "import teleop.sources.makers, teleop.sources.scripted.operator, teleop.sources.replay, robots.mujoco.live\n"
         "print(json.dumps(sorted({name.split('.')[0] for name in sys.modules})))"
     )
     assert done.returncode == 0, done.stderr

@@ -11,8 +11,8 @@ from robots.mujoco.tasks.waypoint import Look, View, Waypoint
 from teleloom import pose
 from teleloom.clock import NS_PER_S, VirtualClock
 from teleloom.messages import XrFrame
-from teleop.sources.habits import ScriptedOperatorConfig
-from teleop.sources.scripted import ScriptedOperator
+from teleop.sources.scripted.habits import ScriptedOperatorConfig
+from teleop.sources.scripted.operator import ScriptedOperator
 
 HOME = np.array([0.45, 0.0, 0.30, 1.0, 0.0, 0.0, 0.0])
 ENGAGE, RELEASE = 0.7, 0.3

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from teleloom import pose
-from teleop.sources.hand import Reach, Tremor, at_rest, pressed_toward, reach_duration, shaken
+from teleop.sources.scripted.hand import Reach, Tremor, at_rest, pressed_toward, reach_duration, shaken
 
 SPEED_M_S, TURN_RAD_S = 0.5, 2.5
 HERE = pose.make([0.1, -0.2, 0.3], pose.quat_from_rotvec([0.2, 0.1, -0.3]))

@@ -10,8 +10,8 @@ from following_arm import ENGAGE, HOME, RELEASE, FollowingArm, Sitting, sit
 from robots.mujoco.tasks.waypoint import Waypoint
 from teleloom import messages, pose
 from teleop.operator import HapticPattern, Hud, Operator
-from teleop.sources.habits import ScriptedOperatorConfig
-from teleop.sources.mistakes import Mistake, spoiled, with_mistake
+from teleop.sources.scripted.habits import ScriptedOperatorConfig
+from teleop.sources.scripted.mistakes import Mistake, spoiled, with_mistake
 
 STEADY = {"hesitation_rate_hz": 0.0, "reclutch_rate_hz": 0.0}
 TREMOR_PEAK_M = 0.004

@@ -4,7 +4,7 @@ import pytest
 
 from robots.mujoco.tasks import TASKS
 from station.rehearsal import rehearse
-from teleop.sources.habits import ScriptedOperatorConfig
+from teleop.sources.scripted.habits import ScriptedOperatorConfig
 
 
 @pytest.mark.parametrize("task", TASKS)

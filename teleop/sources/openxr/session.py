@@ -14,8 +14,8 @@ from teleloom.extras import require
 from teleloom.messages import Pose, Vec3
 from teleop.operator import OperatorError
 from teleop.sources.newest import HANDS
-from teleop.sources.openxr_bindings import ACTIONS, BINDINGS
-from teleop.sources.openxr_frames import HandSample, XrSample
+from teleop.sources.openxr.bindings import ACTIONS, BINDINGS
+from teleop.sources.openxr.frames import HandSample, XrSample
 
 try:
     xr = require("xr", "xr")

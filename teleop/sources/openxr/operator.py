@@ -16,9 +16,9 @@ from teleloom.config import Config
 from teleloom.messages import AnyMessage, Event, XrFrame
 from teleop.operator import HapticPattern, Hud, OperatorError
 from teleop.sources.newest import carry_faults
-from teleop.sources.openxr_frames import BASE_FROM_XR, FrameAssembler, Rebase, XrSample
-from teleop.sources.openxr_haptics import HapticSchedule
-from teleop.sources.openxr_session import OpenXrSession
+from teleop.sources.openxr.frames import BASE_FROM_XR, FrameAssembler, Rebase, XrSample
+from teleop.sources.openxr.haptics import HapticSchedule
+from teleop.sources.openxr.session import OpenXrSession
 
 log = logging.getLogger(__name__)
 

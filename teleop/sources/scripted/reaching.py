@@ -13,9 +13,9 @@ import numpy as np
 from teleloom import pose
 from teleloom.pose import Array
 from teleop.config import MappingConfig
-from teleop.sources.habits import ScriptedOperatorConfig
-from teleop.sources.hand import Fingers, Motion, Reach, Tremor, at_rest, reach_duration, shaken
-from teleop.sources.sight import Sight
+from teleop.sources.scripted.habits import ScriptedOperatorConfig
+from teleop.sources.scripted.hand import Fingers, Motion, Reach, Tremor, at_rest, reach_duration, shaken
+from teleop.sources.scripted.sight import Sight
 
 if TYPE_CHECKING:
     from robots.mujoco.tasks.waypoint import Look, View, Waypoint

@@ -18,9 +18,9 @@ from teleloom.clock import NS_PER_S, Clock
 from teleloom.messages import Controller, XrFrame
 from teleop.config import MappingConfig
 from teleop.operator import HapticPattern, Hud
-from teleop.sources.habits import ScriptedOperatorConfig
-from teleop.sources.mistakes import spoiled
-from teleop.sources.reaching import Doing, Worker
+from teleop.sources.scripted.habits import ScriptedOperatorConfig
+from teleop.sources.scripted.mistakes import spoiled
+from teleop.sources.scripted.reaching import Doing, Worker
 
 if TYPE_CHECKING:
     from robots.mujoco.tasks.waypoint import Look, Plan

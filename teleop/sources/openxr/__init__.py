@@ -1,0 +1,1 @@
+"""An operator with a headset, through an OpenXR runtime."""
