@@ -3,6 +3,9 @@
 MuJoCo picks its own kind of context when it is first imported, which is too early for a library: so the context is
 made here. On Linux MUJOCO_GL=egl or osmesa chooses; otherwise EGL is tried first (Debian: libegl1, libopengl0,
 libgl1-mesa-dri) and OSMesa second (libosmesa6). Both draw on the CPU at the same speed.
+
+Do not import TensorFlow into a process that draws: it and Mesa's software renderer each bring an LLVM, and together
+they crash.
 """
 
 from __future__ import annotations
