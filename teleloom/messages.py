@@ -5,6 +5,8 @@ comes off a wire, compared, and shared between threads. Times are int64 ns of CL
 content was true); `t_device_ns` is the device's own clock where it has one; `seq` counts up by one per source, so a
 gap is a loss. Poses are `[x y z qx qy qz qw]` in metres, in the robot's base frame (z up, x forward). Gripper 0 is
 closed, 1 is open.
+
+The garbage collector does not track messages (`gc=False`): they come by the hundred a second and can hold no cycle.
 """
 
 from __future__ import annotations
@@ -30,7 +32,7 @@ class ControlMode(enum.IntEnum):
     BLEND = 3
 
 
-class Message(msgspec.Struct, frozen=True, kw_only=True):
+class Message(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What every message carries: host time in ns, sequence number, and the device's own time in ns if it has one."""
 
     t_ns: int
@@ -38,7 +40,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     t_device_ns: int | None = None
 
 
-class Controller(msgspec.Struct, frozen=True, kw_only=True):
+class Controller(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One hand's controller. Velocities in m/s and rad/s; squeeze and trigger from 0 (free) to 1 (pressed)."""
 
     pose: Pose
@@ -53,7 +55,7 @@ class Controller(msgspec.Struct, frozen=True, kw_only=True):
     secondary: bool = False
 
 
-class XrFrame(Message, tag="XrFrame", frozen=True, kw_only=True):
+class XrFrame(Message, tag="XrFrame", frozen=True, kw_only=True, gc=False):
     """What the operator's headset and hands did at one instant. A hand that does not exist is None."""
 
     head: Pose | None = None
@@ -61,7 +63,7 @@ class XrFrame(Message, tag="XrFrame", frozen=True, kw_only=True):
     right: Controller | None = None
 
 
-class RobotState(Message, tag="RobotState", frozen=True, kw_only=True):
+class RobotState(Message, tag="RobotState", frozen=True, kw_only=True, gc=False):
     """What the robot measured.
 
     q, dq, effort: (J,) rad, rad/s, N·m of the arm's joints. ee_pose: measured tool pose in the base frame.
@@ -76,7 +78,7 @@ class RobotState(Message, tag="RobotState", frozen=True, kw_only=True):
     wrench: Vec6 | None = None
 
 
-class JointCommand(Message, tag="JointCommand", frozen=True, kw_only=True):
+class JointCommand(Message, tag="JointCommand", frozen=True, kw_only=True, gc=False):
     """What the robot is told. q: (J,) rad; dq: (J,) rad/s feed-forward; gripper: opening asked for, 0..1."""
 
     q: Vector
@@ -84,7 +86,7 @@ class JointCommand(Message, tag="JointCommand", frozen=True, kw_only=True):
     gripper: float
 
 
-class CameraFrame(Message, tag="CameraFrame", frozen=True, kw_only=True):
+class CameraFrame(Message, tag="CameraFrame", frozen=True, kw_only=True, gc=False):
     """One encoded image. codec: 'jpeg' for colour, 'zstd-u16' for depth (row-major little-endian uint16, mm)."""
 
     camera: str
@@ -94,7 +96,7 @@ class CameraFrame(Message, tag="CameraFrame", frozen=True, kw_only=True):
     data: bytes
 
 
-class ControlTick(Message, tag="ControlTick", frozen=True, kw_only=True):
+class ControlTick(Message, tag="ControlTick", frozen=True, kw_only=True, gc=False):
     """One tick of the control loop, whole: what was asked, what was let through, and why it differed.
 
     target_raw: the operator's target after mapping, None while not engaged. target_filtered: after the filter.
@@ -121,7 +123,7 @@ class ControlTick(Message, tag="ControlTick", frozen=True, kw_only=True):
 STAGES = ("read", "map", "filter", "supervise", "ik", "command", "input_to_command")
 
 
-class PolicyAction(Message, tag="PolicyAction", frozen=True, kw_only=True):
+class PolicyAction(Message, tag="PolicyAction", frozen=True, kw_only=True, gc=False):
     """One answer of a policy. chunk: H actions of D values; latency_ns: from observation to answer."""
 
     policy_version: str
@@ -129,7 +131,7 @@ class PolicyAction(Message, tag="PolicyAction", frozen=True, kw_only=True):
     latency_ns: int
 
 
-class Event(Message, tag="Event", frozen=True, kw_only=True):
+class Event(Message, tag="Event", frozen=True, kw_only=True, gc=False):
     """Something that happened: an intervention, a button, a lost camera. `data` holds plain JSON values."""
 
     kind: str
