@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import platform
@@ -46,12 +47,13 @@ def run_benchmark(script: Path) -> Measurement:
         raise BenchmarkError(f"{script.name}: its last line is not a measurement ({error}): {lines[-1]}") from None
 
 
-def as_markdown(measurements: list[Measurement]) -> str:
-    """The page `docs/benchmarks.md`."""
+def as_markdown(measurements: dict[Path, Measurement]) -> str:
+    """The page `docs/benchmarks.md`: the figures, and what each script says that it measures and against what."""
     rows = [
         "| " + " | ".join([m.name, f"{_number(m.figure)} {m.unit}", _number(m.baseline), _number(m.ratio)]) + " |"
-        for m in measurements
+        for m in measurements.values()
     ]
+    explained = [f"**{path.name}**: {_explanation(path)}\n" for path in measurements]
     return "\n".join(
         [
             "# Benchmarks",
@@ -64,8 +66,15 @@ def as_markdown(measurements: list[Measurement]) -> str:
             "|---|---|---|---|",
             *rows,
             "",
+            *explained,
         ]
     )
+
+
+def _explanation(script: Path) -> str:
+    """The script's docstring without the last paragraph where that says how to run it."""
+    paragraphs = (ast.get_docstring(ast.parse(script.read_text(encoding="utf-8"))) or "").split("\n\n")
+    return "\n\n".join(text for text in paragraphs if f"benchmarks/{script.name}" not in text)
 
 
 def _number(value: float | None) -> str:
@@ -88,17 +97,16 @@ def bench(names: tuple[str, ...], as_json: bool) -> None:
     if unknown:
         raise click.ClickException(f"no benchmark {', '.join(sorted(unknown))}; there is: {', '.join(known)}")
     console = Console(stderr=True)
-    measurements = []
+    measurements: dict[Path, Measurement] = {}
     for name in names or known:
         with console.status(f"{name} …"):
             try:
-                measurements.append(run_benchmark(known[name]))
+                last = measurements[known[name]] = run_benchmark(known[name])
             except BenchmarkError as error:
                 raise click.ClickException(str(error)) from None
-        last = measurements[-1]
         against = f"baseline {_number(last.baseline)}, ratio {_number(last.ratio)}"
         console.print(f"{last.name}: {_number(last.figure)} {last.unit} ({against})")
     if as_json:
-        click.echo(json.dumps([vars(m) for m in measurements]))
+        click.echo(json.dumps([vars(m) for m in measurements.values()]))
     elif not names:
         atomic_write_bytes(ROOT / "docs" / "benchmarks.md", as_markdown(measurements).encode())
