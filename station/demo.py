@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -243,13 +245,22 @@ def _report(out: Path, catalog: Catalog, built: BuildResult, verification: Verif
 
 def next_steps(out: Path) -> tuple[tuple[str, str], ...]:
     """What to do after the demo, each with the command for it."""
-    rebuild = f"teleloom build {out}/station --name {DATASET} --version 1.1.0 --out {out}/rlds"
+    teleloom = program()
+    rebuild = f"{teleloom} build {out}/station --name {DATASET} --version 1.1.0 --out {out}/rlds"
     return (
-        ("Look at one episode closely", f"teleloom inspect {out}/station"),
-        ("Record one yourself, in real time", f"teleloom record {out}/station --operator scripted --task stack"),
-        ("Say what you think of it", f"teleloom review list {out}/station"),
+        ("Look at one episode closely", f"{teleloom} inspect {out}/station"),
+        ("Record one yourself, in real time", f"{teleloom} record {out}/station --operator scripted --task stack"),
+        ("Say what you think of it", f"{teleloom} review list {out}/station"),
         ("Build again with what you approved", rebuild),
     )
+
+
+def program() -> str:
+    """How to call this program from here: by its name where the shell finds it, else by its path."""
+    own = Path(sys.argv[0])
+    if own.name != "teleloom" or shutil.which("teleloom"):
+        return "teleloom"
+    return os.path.relpath(own)
 
 
 def _show(console: Console, out: Path, summary: dict[str, Any]) -> None:
