@@ -71,6 +71,7 @@ def _add_stains(spec: Any, layout: Layout) -> None:
 
 def _furnish(spec: Any, layout: Layout) -> None:
     spec.body("cabinet").pos = [*layout.cabinet, 0.0]
-    spec.material("counter").rgba = np.array([*layout.counter_rgb, 1.0])
+    for name in ("counter", "seam"):
+        spec.material(name).rgba *= np.array([*layout.counter_rgb, 1.0])
     for light in spec.lights:
         light.diffuse = np.minimum(np.asarray(light.diffuse) * layout.light, 1.0)
