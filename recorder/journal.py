@@ -101,9 +101,11 @@ class JournalWriter:
         # Under its own name only when claimed and complete with its metadata: recovery never sees less.
         hidden = path.with_name(f".{path.name}.tmp")
         self._fd = os.open(hidden, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        if not lock(self._fd):
+            # The file is the other process's: it must not be cleared away here.
+            self.close()
+            raise RecorderError(f"{path} is being recorded by another process; stop one of the two")
         try:
-            if not lock(self._fd):
-                raise RecorderError(f"{path} is being recorded by another process; stop one of the two")
             os.ftruncate(self._fd, 0)
             self._write(MAGIC + _record(Header(profile="", library=LIBRARY)))
             self._write(_record(Metadata(META_NOTE, {NOTE_KEY: text})))

@@ -15,6 +15,7 @@ from teleloom.messages import (
     ControlTick,
     Event,
     JointCommand,
+    Message,
     PolicyAction,
     RobotState,
     XrFrame,
@@ -96,9 +97,10 @@ def test_every_message_survives_the_wire(message: AnyMessage) -> None:
 @settings(max_examples=500)
 def test_of_any_bytes_only_a_bad_message_error_comes(data: bytes) -> None:
     try:
-        decode(data)
+        message = decode(data)
     except BadMessageError:
         return
+    assert isinstance(message, Message)
 
 
 @given(messages, st.data())
