@@ -1,14 +1,15 @@
 #!/usr/bin/env bash
-# Makes .venv ready for `make demo` (sim) or `make test` (dev): Debian packages, virtual environment, pinned packages.
+# Makes .venv ready for `make demo` (sim), `make review` (review) or `make test` (dev): Debian packages, virtual environment, pinned packages.
 # Does nothing when what it would install is already there.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-purpose=${1:?usage: scripts/setup.sh sim|dev}
+purpose=${1:?usage: scripts/setup.sh sim|review|dev}
 case $purpose in
-  sim) packages="libegl1 libopengl0 libgl1-mesa-dri" ;;
-  dev) packages="libegl1 libopengl0 libgl1 libgl1-mesa-dri postgresql mmdebstrap iproute2 util-linux" ;;
-  *) echo "setup: unknown purpose '$purpose'; known: sim, dev" >&2; exit 2 ;;
+  sim) extras=sim packages="libegl1 libopengl0 libgl1-mesa-dri" ;;
+  review) extras=sim,review packages="libegl1 libopengl0 libgl1-mesa-dri" ;;
+  dev) extras=dev packages="libegl1 libopengl0 libgl1 libgl1-mesa-dri postgresql mmdebstrap iproute2 util-linux chromium fonts-dejavu-core" ;;
+  *) echo "setup: unknown purpose '$purpose'; known: sim, review, dev" >&2; exit 2 ;;
 esac
 
 python=${PYTHON:-}
@@ -46,7 +47,7 @@ wanted=$(cat pyproject.toml constraints.txt scripts/setup.sh | sha256sum | cut -
 stamp=.venv/.teleloom-$purpose
 if [ "$(cat "$stamp" 2>/dev/null || true)" != "$wanted" ]; then
   [ -x .venv/bin/python ] || "$python" -m venv .venv
-  echo "setup: installing teleloom[$purpose] into .venv (a few minutes the first time)"
-  .venv/bin/python -m pip install --disable-pip-version-check -q -c constraints.txt -e ".[$purpose]"
+  echo "setup: installing teleloom[$extras] into .venv (a few minutes the first time)"
+  .venv/bin/python -m pip install --disable-pip-version-check -q -c constraints.txt -e ".[$extras]"
   echo "$wanted" > "$stamp"
 fi
