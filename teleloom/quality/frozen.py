@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from teleloom.quality.checks import Checked
+from teleloom.quality.checked import Checked
 from teleloom.quality.config import QualityConfig
 from teleloom.quality.images import largest_tile_change, unchanged_bytes
 from teleloom.quality.motion import Motion
-from teleloom.quality.recording import FrameSource, Recording, motion_of
-from teleloom.quality.spans import runs
+from teleloom.quality.recording import FrameSource, Recording
+from teleloom.quality.spans import Span, runs
 
 Times = NDArray[np.int64]
 Mask = NDArray[np.bool_]
@@ -19,7 +19,7 @@ Mask = NDArray[np.bool_]
 def check_frozen(recording: Recording, config: QualityConfig) -> Checked:
     """Cameras whose picture stays the same while the arm moves: first by equal bytes, then by nearly equal pictures."""
     checked = Checked()
-    motion = motion_of(recording.robot, "q", config.motion_rate_hz, config.motion_cutoff_hz)
+    motion = recording.motion
     if motion is None or recording.frames is None:
         return checked
     for name, t_ns in recording.cameras.items():
@@ -27,28 +27,33 @@ def check_frozen(recording: Recording, config: QualityConfig) -> Checked:
             continue
         source = f"cameras/{name}"
         try:
-            spans, frozen_s = _frozen_spans(name, t_ns, recording.frames, motion, config)
+            stills = _stills(name, t_ns, recording.frames, motion, config)
         except ValueError:
             span = (int(t_ns[0]), int(t_ns[-1]))
             checked.say("unreadable", "fault", span, f"camera '{name}': a frame is not a JPEG", source)
             continue
-        checked.metrics[f"{source}.frozen_s"] = frozen_s
-        for start, end in spans:
-            message = f"camera '{name}' is frozen for {(end - start) / 1e9:.1f} s while the arm moves"
-            checked.say("frozen", "fault", (start, end), message, source)
+        longest = max(stills, key=stills.__getitem__, default=None)
+        checked.measure(f"{source}.frozen_s", sum(stills.values()), longest)
+        for (start, end), moving_s in stills.items():
+            if moving_s >= config.frozen_s:
+                message = f"camera '{name}' is frozen for {(end - start) / 1e9:.1f} s while the arm moves"
+                checked.say("frozen", "fault", (start, end), message, source)
     return checked
 
 
-def _frozen_spans(
-    name: str, t_ns: Times, frames: FrameSource, motion: Motion, config: QualityConfig
-) -> tuple[list[tuple[int, int]], float]:
-    """Spans in which the picture stands while the arm moves, and the seconds of motion in them."""
-    spans = _still_while_moving(unchanged_bytes(frames(name, range(len(t_ns)))), t_ns, motion, config)
-    if not spans:
-        probes = _probe_indices(t_ns, config.probe_s)
-        still = largest_tile_change(frames(name, probes)) < config.frozen_difference
-        spans = _still_while_moving(still, t_ns[probes], motion, config)
-    return spans, sum(_moving_seconds(span, motion, config) for span in spans)
+def _stills(name: str, t_ns: Times, frames: FrameSource, motion: Motion, config: QualityConfig) -> dict[Span, float]:
+    """Spans in which the picture stands, and for how many seconds of each the arm moves; those with any.
+
+    Where no picture is byte for byte the one before it for long, a few are compared as pictures.
+    """
+    stills = _while_moving(unchanged_bytes(frames(name, range(len(t_ns)))), t_ns, motion, config)
+    if max(stills.values(), default=0.0) >= config.frozen_s:
+        return stills
+    probes = _probe_indices(t_ns, config.probe_s)
+    alike = largest_tile_change(frames(name, probes)) < config.frozen_difference
+    looked_at = _while_moving(alike, t_ns[probes], motion, config)
+    long = {span: moving_s for span, moving_s in looked_at.items() if moving_s >= config.frozen_s}
+    return long or stills
 
 
 def _probe_indices(t_ns: Times, period_s: float) -> NDArray[np.int64]:
@@ -57,10 +62,11 @@ def _probe_indices(t_ns: Times, period_s: float) -> NDArray[np.int64]:
     return first
 
 
-def _still_while_moving(still: Mask, t_ns: Times, motion: Motion, config: QualityConfig) -> list[tuple[int, int]]:
-    """Runs of frames equal to the one before, from that one on, during which the arm moved for `frozen_s`."""
+def _while_moving(still: Mask, t_ns: Times, motion: Motion, config: QualityConfig) -> dict[Span, float]:
+    """Runs of frames equal to the one before, from that one on, by the seconds that the arm moved in them, if any."""
     spans = [(int(t_ns[first - 1]), int(t_ns[last])) for first, last in runs(still) if first > 0]
-    return [span for span in spans if _moving_seconds(span, motion, config) >= config.frozen_s]
+    moving_s = {span: _moving_seconds(span, motion, config) for span in spans}
+    return {span: seconds for span, seconds in moving_s.items() if seconds > 0.0}
 
 
 def _moving_seconds(span: tuple[int, int], motion: Motion, config: QualityConfig) -> float:

@@ -1,4 +1,4 @@
-"""Pictures that stay the same: a frozen camera repeats its last frame while the arm moves on."""
+"""What pictures show by themselves: whether they stay the same, how much they change, how sharp they are."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ Grey = NDArray[np.int16]
 
 START_OF_IMAGE = b"\xff\xd8"
 PROBE_HEIGHT, PROBE_WIDTH = 48, 64
+SHARP_HEIGHT, SHARP_WIDTH = 240, 320
 TILES = 6
 
 
@@ -48,9 +49,37 @@ def largest_tile_change(frames: Iterable[bytes]) -> NDArray[np.float64]:
     return np.array(changes)
 
 
-def _probe(jpeg: bytes) -> Grey:
+def mean_change(frames: Iterable[bytes]) -> NDArray[np.float64]:
+    """Mean |ΔI| from each JPEG (N) to the one before it, in grey levels, decoded as for `largest_tile_change`.
+
+    The first is NaN, and so is one of another size than the one before it. Raises ValueError on bytes that are not a
+    JPEG.
+    """
+    changes: list[float] = []
+    before: Grey | None = None
+    for frame in frames:
+        picture = _probe(frame)
+        same_shape = before is not None and before.shape == picture.shape
+        changes.append(float(np.abs(picture - before).mean()) if before is not None and same_shape else np.nan)
+        before = picture
+    return np.array(changes)
+
+
+def sharpness(jpeg: bytes) -> float:
+    """Variance of the Laplacian of a JPEG in grey levels (Pech-Pacheco et al. 2000), at a scale of at least 320x240.
+
+    Raises ValueError on bytes that are not a JPEG.
+    """
+    grey = _probe(jpeg, SHARP_HEIGHT, SHARP_WIDTH)
+    if min(grey.shape) < 3:
+        return 0.0
+    around = grey[:-2, 1:-1] + grey[2:, 1:-1] + grey[1:-1, :-2] + grey[1:-1, 2:]
+    return float(np.var(around - 4 * grey[1:-1, 1:-1]))
+
+
+def _probe(jpeg: bytes, height: int = PROBE_HEIGHT, width: int = PROBE_WIDTH) -> Grey:
     decoded = simplejpeg.decode_jpeg(
-        jpeg, colorspace="GRAY", fastdct=True, min_height=PROBE_HEIGHT, min_width=PROBE_WIDTH, min_factor=8
+        jpeg, colorspace="GRAY", fastdct=True, min_height=height, min_width=width, min_factor=8
     )
     grey: Grey = decoded[:, :, 0].astype(np.int16)
     return grey

@@ -39,19 +39,20 @@ def even_motion(t_ns: Times, q: Array, rate_hz: float, cutoff_hz: float) -> Moti
     if len(grid) < 2:
         grid = np.array([t_ns[0], t_ns[0] + period_ns], dtype=np.int64)
     elapsed, knots = (grid - t_ns[0]).astype(np.float64), (t_ns - t_ns[0]).astype(np.float64)
-    even = np.stack([np.interp(elapsed, knots, joint) for joint in q.T], axis=1)
-    smooth = _low_pass(even, rate_hz, cutoff_hz)
+    even = np.array([np.interp(elapsed, knots, joint) for joint in q.T]).T
+    smooth = low_pass(even, rate_hz, cutoff_hz)
     dq = np.gradient(smooth, 1.0 / rate_hz, axis=0)
     return Motion(t_ns=grid, q=smooth, dq=dq, speed=np.sqrt(np.einsum("nj,nj->n", dq, dq)), rate_hz=rate_hz)
 
 
-def _low_pass(values: Array, rate_hz: float, cutoff_hz: float) -> Array:
+def low_pass(values: Array, rate_hz: float, cutoff_hz: float) -> Array:
+    """`values` (N, J) on an even grid without what is above `cutoff_hz`, the ends held; no delay."""
     sigma = np.sqrt(np.log(2.0)) / (2.0 * np.pi * cutoff_hz) * rate_hz
     half = max(1, int(np.ceil(4.0 * sigma)))
     kernel = np.exp(-0.5 * (np.arange(-half, half + 1) / sigma) ** 2)
     kernel /= kernel.sum()
-    padded = np.pad(values, ((half, half), (0, 0)), mode="edge")
-    return np.stack([np.convolve(column, kernel, mode="valid") for column in padded.T], axis=1)
+    padded = np.pad(values.T, ((0, 0), (half, half)), mode="edge")
+    return np.array([np.convolve(column, kernel, mode="valid") for column in padded]).T
 
 
 def sparc(speed: Array, rate_hz: float, cutoff_hz: float = 10.0, floor: float = 0.05) -> float | None:
@@ -94,21 +95,31 @@ def path_efficiency(q: Array, cuts: NDArray[np.int64], min_length_rad: float = 0
     Cut where the gripper opens or closes: there and back between two grasps is work, not waste. None below
     `min_length_rad` of path.
     """
-    length = np.concatenate(([0.0], np.cumsum(np.linalg.norm(np.diff(q, axis=0), axis=1))))
+    _, direct, length = _pieces(q, cuts)
+    return float(direct.sum() / length.sum()) if length.sum() >= min_length_rad else None
+
+
+def longest_detour(q: Array, cuts: NDArray[np.int64]) -> tuple[int, int]:
+    """First and last index of the piece between `cuts` whose path is longest beyond the direct way."""
+    bounds, direct, length = _pieces(q, cuts)
+    worst = int(np.argmax(length - direct)) if len(direct) else 0
+    return int(bounds[worst]), int(bounds[min(worst + 1, len(bounds) - 1)])
+
+
+def _pieces(q: Array, cuts: NDArray[np.int64]) -> tuple[NDArray[np.int64], Array, Array]:
+    """The K pieces between `cuts`: their bounds (K+1,), the direct way and the path's length of each (K,)."""
+    walked = np.concatenate(([0.0], np.cumsum(np.linalg.norm(np.diff(q, axis=0), axis=1))))
     bounds = np.unique(np.concatenate(([0], np.clip(cuts, 0, len(q) - 1), [len(q) - 1])))
-    if length[-1] < min_length_rad:
-        return None
-    direct = np.linalg.norm(np.diff(q[bounds], axis=0), axis=1)
-    return float(direct.sum() / length[-1])
+    return bounds, np.linalg.norm(np.diff(q[bounds], axis=0), axis=1), np.diff(walked[bounds])
 
 
-def rest(speed: Array, rate_hz: float, rest_speed: float) -> tuple[float, float, float]:
-    """Share of time at rest, and seconds at rest before the first and after the last motion."""
-    moving = np.flatnonzero(speed >= rest_speed)
+def rest(resting: Mask, rate_hz: float) -> tuple[float, float, float]:
+    """Share of time at rest, and seconds at rest before the first and after the last motion; `resting` (N,)."""
+    moving = np.flatnonzero(~resting)
     if not len(moving):
-        return 1.0, len(speed) / rate_hz, len(speed) / rate_hz
-    leading, trailing = moving[0] / rate_hz, (len(speed) - 1 - moving[-1]) / rate_hz
-    return 1.0 - len(moving) / len(speed), float(leading), float(trailing)
+        return 1.0, len(resting) / rate_hz, len(resting) / rate_hz
+    leading, trailing = moving[0] / rate_hz, (len(resting) - 1 - moving[-1]) / rate_hz
+    return 1.0 - len(moving) / len(resting), float(leading), float(trailing)
 
 
 def jumps(t_ns: Times, values: Array, limit: Array, z: float, limit_share: float) -> Mask:
@@ -119,9 +130,8 @@ def jumps(t_ns: Times, values: Array, limit: Array, z: float, limit_share: float
     """
     steps = np.diff(values, axis=0)
     fast = np.abs(steps) > limit_share * limit * step_seconds(t_ns)[:, None]
-    suspects = np.flatnonzero(fast.any(axis=0))
     found = np.zeros(len(steps), dtype=np.bool_)
-    for joint in suspects:
+    for joint in np.flatnonzero(fast.any(axis=0)) if fast.any() else ():
         distance = np.abs(steps[:, joint] - np.median(steps[:, joint]))
         found |= fast[:, joint] & (0.6745 * distance > z * np.median(distance))
     return found
@@ -164,12 +174,14 @@ def command_lag(command: Motion, measured: Motion, longest_s: float = 0.5) -> fl
     count, shifts = min(len(a), len(s)), int(longest_s * command.rate_hz)
     if count <= shifts + 1 or not (np.any(a) and np.any(s)):
         return None
-    a = a[: count - shifts]
-    products = [float(np.vdot(a, s[k : k + len(a)])) for k in range(shifts + 1)]
-    norms = np.array([float(np.linalg.norm(s[k : k + len(a)])) for k in range(shifts + 1)])
-    if not np.all(norms > 0.0):
+    a = np.ascontiguousarray(a[: count - shifts].T)
+    s = np.ascontiguousarray(s[:count].T)
+    products = np.array([np.einsum("jn,jn->", a, s[:, k : k + a.shape[1]]) for k in range(shifts + 1)])
+    energy = np.concatenate(([0.0], np.cumsum(np.einsum("jn,jn->n", s, s))))
+    energies = energy[a.shape[1] :] - energy[: shifts + 1]
+    if not np.all(energies > 0.0):
         return None
-    return int(np.argmax(np.array(products) / norms)) / command.rate_hz
+    return int(np.argmax(products / np.sqrt(energies))) / command.rate_hz
 
 
 def saturated(dq: Array, limit: Array) -> Mask:

@@ -33,7 +33,8 @@ class Recording:
 
     start_ns, end_ns: as teleloom.episode.steps.span_ns has them. cameras: JPEG cameras by name, their times.
     interventions: by name, where (N,) in `tick` it was active. frames: the encoded frames of a camera, by index.
-    step_valid: by stream, which steps (T,) had a sample young enough.
+    step_valid: by stream, which steps (T,) had a sample young enough. motion: of the measured joints, which `judge`
+    works out once for all checks; None before, and where there is none.
     """
 
     meta: EpisodeMeta
@@ -47,6 +48,7 @@ class Recording:
     frames: FrameSource | None = None
     step_t_ns: Times = field(default_factory=lambda: np.empty(0, dtype=np.int64))
     step_valid: Mapping[str, Mask] = field(default_factory=dict)
+    motion: Motion | None = None
 
     @property
     def duration_s(self) -> float:
@@ -55,6 +57,8 @@ class Recording:
 
 def sound_rows(values: NDArray) -> Mask:
     """Which rows (N,) of `values` (N, ...) hold nothing but numbers that a robot can have: finite, within ±1e9."""
+    if values.size and values.min() >= -MAX_MAGNITUDE and values.max() <= MAX_MAGNITUDE:
+        return np.ones(len(values), dtype=np.bool_)
     sound: Mask = np.abs(values) <= MAX_MAGNITUDE
     return np.asarray(sound.all(axis=tuple(range(1, sound.ndim))))
 

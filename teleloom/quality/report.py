@@ -31,13 +31,16 @@ class QualityReport(Config):
     """The instant verdict on an episode. It rejects nothing by itself: people, or who stands in for them, act on it.
 
     score: 0 (spoiled) to 1 (nothing to say). metrics: SI units, named with them; a value that the streams cannot give
-    is left out.
+    is left out. evidence: by metric, the time [start_ns, end_ns] that shows it most, on the episode's clock.
+    signature: the way of the tool, see teleloom.quality.signature; () without a tool pose, and in reports of old.
     """
 
     score: float
     verdict: Verdict
     findings: tuple[Finding, ...]
     metrics: dict[str, float]
+    evidence: dict[str, tuple[int, int]] = {}
+    signature: tuple[float, ...] = ()
 
     @property
     def reason(self) -> str:
@@ -49,7 +52,13 @@ class QualityReport(Config):
         return ""
 
 
-def conclude(findings: Iterable[Finding], metrics: dict[str, float], doubtful_below: float) -> QualityReport:
+def conclude(
+    findings: Iterable[Finding],
+    metrics: dict[str, float],
+    doubtful_below: float,
+    evidence: dict[str, tuple[int, int]] | None = None,
+    signature: tuple[float, ...] = (),
+) -> QualityReport:
     """The verdict that follows from the findings: bad with any fault, doubtful below the score, else good.
 
     The score is the product of one factor per kind of finding, the gravest of its kind: ten gaps are one bad cable.
@@ -66,4 +75,11 @@ def conclude(findings: Iterable[Finding], metrics: dict[str, float], doubtful_be
         verdict: Verdict = "bad"
     else:
         verdict = "doubtful" if score < doubtful_below else "good"
-    return QualityReport(score=round(score, 4), verdict=verdict, findings=ordered, metrics=metrics)
+    return QualityReport(
+        score=round(score, 4),
+        verdict=verdict,
+        findings=ordered,
+        metrics=metrics,
+        evidence=evidence or {},
+        signature=signature,
+    )

@@ -57,6 +57,17 @@ def stream_timing(t_ns: Times, seq: NDArray[np.int64]) -> StreamTiming:
     )
 
 
+def holes(t_ns: Times) -> tuple[Times, Times, NDArray[np.float64]]:
+    """Where samples that were due are not there: start and end of each hole, ns, and how many it lacks, each (K,)."""
+    gaps = np.diff(t_ns)
+    period = float(np.median(gaps)) if len(gaps) else 0.0
+    if period <= 0.0:
+        return t_ns[:0], t_ns[:0], np.empty(0)
+    lost = np.maximum(np.rint(gaps / period) - 1.0, 0.0)
+    where = np.flatnonzero(lost)
+    return t_ns[where], t_ns[where + 1], lost[where]
+
+
 def nearest_distance(t_ns: Times, reference_ns: Times) -> Times:
     """How far, ns, each time (N,) lies from the nearest of the rising reference times (M,), M at least 1."""
     right = np.clip(np.searchsorted(reference_ns, t_ns), 0, len(reference_ns) - 1)

@@ -151,7 +151,7 @@ def test_ldlj_of_a_minimum_jerk_reach_is_the_closed_form() -> None:
 def test_smoothness_of_a_still_arm_is_unknown_rather_than_perfect() -> None:
     assert motion.sparc(np.zeros(100), 100.0) is None
     assert motion.log_dimensionless_jerk(np.zeros(100), 100.0) is None
-    assert motion.path_efficiency(np.zeros((100, 6)), np.array([])) is None
+    assert motion.path_efficiency(np.zeros((100, 6)), np.array([], dtype=int)) is None
 
 
 def test_there_and_back_is_efficient_only_when_a_grasp_lies_between() -> None:
@@ -162,8 +162,8 @@ def test_there_and_back_is_efficient_only_when_a_grasp_lies_between() -> None:
 
 
 def test_rest_is_measured_at_both_ends() -> None:
-    speed = np.concatenate([np.zeros(150), np.ones(100), np.zeros(250)])
-    assert motion.rest(speed, 100.0, 0.02) == pytest.approx((0.8, 1.5, 2.5))
+    resting = np.concatenate([np.ones(150), np.zeros(100), np.ones(250)]).astype(bool)
+    assert motion.rest(resting, 100.0) == pytest.approx((0.8, 1.5, 2.5))
 
 
 def test_the_lag_between_command_and_state_is_found() -> None:
@@ -401,4 +401,4 @@ def test_half_a_minute_of_fourteen_joints_is_judged_in_little_time() -> None:
         before = time.process_time()
         judge(recording, run=QUICK_CHECKS)
         spent.append(time.process_time() - before)
-    assert min(spent) < 0.1
+    assert min(spent) < 0.06

@@ -1,0 +1,1 @@
+"""Faults on purpose: operators who do a thing badly, cameras that fail, to see whether the ranking notices."""
