@@ -34,6 +34,9 @@ def select_episodes(catalog: Catalog, root: Path) -> Selection:
 def _candidate(row: EpisodeRow, view: EpisodeView, path: Path) -> Candidate:
     if view.status == "rejected":
         raise UnfitEpisodeError("rejected-in-review", f"{view.decided_by} rejected it: {view.reason}")
+    if view.status == "disputed":
+        said = ", ".join(f"{opinion.author}: {opinion.decision}" for opinion in view.opinions)
+        raise UnfitEpisodeError("disputed", f"the reviewers differ ({said}); adjudicate it with `teleloom review`")
     if view.status != "approved":
         raise UnfitEpisodeError("not-approved", "nobody has approved it; review it with `teleloom review`")
     if Path(row.path).is_absolute():

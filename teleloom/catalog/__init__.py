@@ -4,9 +4,14 @@ from teleloom.catalog.annotations import (
     Annotation,
     AnnotationEvent,
     BadAnnotationError,
+    Flag,
     InstructionEdit,
     Note,
     OutcomeEdit,
+    Overlap,
+    Score,
+    Segment,
+    Segmentation,
     Tag,
     Trim,
     Undo,
@@ -26,8 +31,11 @@ from teleloom.catalog.errors import (
     StaleRevisionError,
     UnknownEpisodeError,
 )
-from teleloom.catalog.rows import BuildRow, EpisodeRow, Lease
-from teleloom.catalog.view import EpisodeView, Status, derive
+from teleloom.catalog.opinions import Opinion, Status
+from teleloom.catalog.queue import Queue
+from teleloom.catalog.rows import BuildRow, EpisodeRow, Lease, ReviewerDay, VerdictRow
+from teleloom.catalog.search import EpisodeFilter, EpisodePage, Facets, Sort
+from teleloom.catalog.view import EpisodeView, blind_view, derive, is_blind
 
 __all__ = [
     "Annotation",
@@ -39,15 +47,27 @@ __all__ = [
     "Catalog",
     "CatalogError",
     "EpisodeConflictError",
+    "EpisodeFilter",
+    "EpisodePage",
     "EpisodeRow",
     "EpisodeView",
+    "Facets",
+    "Flag",
     "InstructionEdit",
     "Lease",
     "LeaseHeldError",
     "LeaseLostError",
     "Note",
+    "Opinion",
     "OutcomeEdit",
+    "Overlap",
+    "Queue",
     "RebuildReport",
+    "ReviewerDay",
+    "Score",
+    "Segment",
+    "Segmentation",
+    "Sort",
     "StaleRevisionError",
     "Status",
     "Tag",
@@ -55,8 +75,11 @@ __all__ = [
     "Undo",
     "UnknownEpisodeError",
     "Verdict",
+    "VerdictRow",
     "Weight",
+    "blind_view",
     "derive",
+    "is_blind",
     "parse",
     "summary",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, StringConstraints, TypeAdapter, ValidationError, model_validator
@@ -12,6 +13,7 @@ from teleloom.episode.meta import Outcome
 Text = Annotated[str, StringConstraints(strip_whitespace=True, max_length=2000)]
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
 TimeNs = Annotated[int, Field(ge=0, lt=2**63)]
+Operation = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
 
 
 class BadAnnotationError(ValueError):
@@ -19,11 +21,17 @@ class BadAnnotationError(ValueError):
 
 
 class Verdict(Config):
-    """Whether the episode goes into datasets. "reset" makes it unreviewed again; rejecting needs a reason."""
+    """Whether the episode goes into datasets. "reset" makes it unreviewed again; rejecting needs a reason.
+
+    spent_s: the seconds that the author was at work on the episode before. final: an adjudication, which settles the
+    matter whatever others say.
+    """
 
     kind: Literal["verdict"] = "verdict"
     decision: Literal["approve", "reject", "reset"]
     reason: Text = ""
+    spent_s: Annotated[float, Field(ge=0, le=1_000_000, allow_inf_nan=False)] | None = None
+    final: bool = False
 
     @model_validator(mode="after")
     def _rejected_for_a_reason(self) -> Self:
@@ -60,8 +68,7 @@ class Trim(Config):
 
     @model_validator(mode="after")
     def _start_before_end(self) -> Self:
-        if self.start_ns >= self.end_ns:
-            raise ValueError(f"the start, {self.start_ns}, must lie before the end, {self.end_ns}")
+        _check_span(self.start_ns, self.end_ns)
         return self
 
 
@@ -87,6 +94,68 @@ class Note(Config):
     text: Annotated[Text, StringConstraints(min_length=1)]
 
 
+class Score(Config):
+    """How well it was done, from 1, barely of use, to 5, as one would teach it."""
+
+    kind: Literal["score"] = "score"
+    score: Annotated[int, Field(ge=1, le=5)]
+
+
+class Segment(Config):
+    """One part of the episode, from start_ns up to end_ns: what is done in it, and how that ended."""
+
+    start_ns: TimeNs
+    end_ns: TimeNs
+    label: Annotated[str, StringConstraints(strip_whitespace=True, max_length=500)] = ""
+    outcome: Outcome | None = None
+
+    @model_validator(mode="after")
+    def _start_before_end(self) -> Self:
+        _check_span(self.start_ns, self.end_ns)
+        return self
+
+
+class Segmentation(Config):
+    """The parts of the episode, in the order of time. The whole list replaces the one before; an empty one is none."""
+
+    kind: Literal["segments"] = "segments"
+    segments: Annotated[tuple[Segment, ...], Field(max_length=1000)]
+
+    @model_validator(mode="after")
+    def _one_after_another(self) -> Self:
+        for before, after in pairwise(self.segments):
+            if after.start_ns < before.end_ns:
+                raise ValueError(
+                    f"segments come in order and do not overlap: one ends at {before.end_ns}, "
+                    f"the next begins at {after.start_ns}"
+                )
+        return self
+
+
+class Flag(Config):
+    """A moment or a span to look at, such as a "mistake" or an "intervention". "remove" takes exactly this one off."""
+
+    kind: Literal["flag"] = "flag"
+    label: Name
+    start_ns: TimeNs
+    end_ns: TimeNs
+    action: Literal["add", "remove"] = "add"
+    note: Text = ""
+
+    @model_validator(mode="after")
+    def _start_not_after_end(self) -> Self:
+        if self.start_ns > self.end_ns:
+            raise ValueError(f"the start, {self.start_ns}, must not lie after the end, {self.end_ns}")
+        return self
+
+
+class Overlap(Config):
+    """How many people are to judge the episode, each without knowing what the others say."""
+
+    kind: Literal["overlap"] = "overlap"
+    reviewers: Annotated[int, Field(ge=1, le=5)]
+
+
 class Undo(Config):
     """Takes back the event with this revision. An undo can itself be taken back."""
 
@@ -95,7 +164,8 @@ class Undo(Config):
 
 
 Annotation = Annotated[
-    Verdict | InstructionEdit | OutcomeEdit | Trim | Weight | Tag | Note | Undo, Field(discriminator="kind")
+    Verdict | InstructionEdit | OutcomeEdit | Score | Trim | Segmentation | Flag | Weight | Tag | Note | Overlap | Undo,
+    Field(discriminator="kind"),
 ]
 _adapter: TypeAdapter[Annotation] = TypeAdapter(Annotation)
 
@@ -103,7 +173,8 @@ _adapter: TypeAdapter[Annotation] = TypeAdapter(Annotation)
 class AnnotationEvent(Config):
     """One annotation as it was recorded.
 
-    revision: its place in the episode's history, from 1. wall_ns: when, ns since the Unix epoch.
+    revision: its place in the episode's history, from 1. wall_ns: when, ns since the Unix epoch. operation: the
+    client's own id of the commit that this event completed, if it gave one; no two events have the same.
     """
 
     episode_id: str
@@ -111,6 +182,12 @@ class AnnotationEvent(Config):
     author: Name
     wall_ns: int
     annotation: Annotation
+    operation: Operation | None = None
+
+
+def _check_span(start_ns: int, end_ns: int) -> None:
+    if start_ns >= end_ns:
+        raise ValueError(f"the start, {start_ns}, must lie before the end, {end_ns}")
 
 
 def parse(data: object) -> Annotation:
@@ -124,9 +201,10 @@ def parse(data: object) -> Annotation:
 def summary(annotation: Annotation) -> str:
     """What was done, in a few words that follow a name: "rejected it ('gripper slipped')"."""
     match annotation:
-        case Verdict(decision=decision, reason=reason):
+        case Verdict(decision=decision, reason=reason, final=final):
             done = {"approve": "approved it", "reject": "rejected it", "reset": "made it unreviewed"}[decision]
-            return f"{done} ('{reason}')" if reason else done
+            why = f" ('{reason}')" if reason else ""
+            return f"{done}{' for good' if final else ''}{why}"
         case InstructionEdit(action=action, text=text):
             return f"replaced the instruction by '{text}'" if action == "replace" else f"added '{text}'"
         case OutcomeEdit(outcome=outcome):
@@ -139,5 +217,13 @@ def summary(annotation: Annotation) -> str:
             return f"tagged it '{tag}'" if action == "add" else f"took the tag '{tag}' off"
         case Note(text=text):
             return f"noted '{text}'"
+        case Score(score=score):
+            return f"scored it {score}"
+        case Segmentation(segments=segments):
+            return f"split it into {len(segments)} segments" if segments else "removed its segments"
+        case Flag(label=label, start_ns=start, end_ns=end, action=action):
+            return f"flagged '{label}' for {(end - start) / 1e9:.2f} s" if action == "add" else f"unflagged '{label}'"
+        case Overlap(reviewers=reviewers):
+            return f"asked for {reviewers} independent verdict{'s' if reviewers > 1 else ''}"
         case Undo(revision=revision):
             return f"took revision {revision} back"

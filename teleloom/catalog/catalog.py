@@ -3,35 +3,42 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-from pydantic import ValidationError
-from sqlalchemy import URL, ColumnElement, Connection, Select, delete, insert, select, update
+from sqlalchemy import URL, delete, select
 from sqlalchemy.exc import IntegrityError
 
-from teleloom.catalog.annotations import Annotation, AnnotationEvent, BadAnnotationError, Undo, parse
+from teleloom.catalog import builds, commits, entries, events, verdicts
+from teleloom.catalog import queue as queues
+from teleloom.catalog import search as searches
+from teleloom.catalog.annotations import Annotation, AnnotationEvent, Undo, parse
 from teleloom.catalog.database import Database
-from teleloom.catalog.errors import (
-    BuildConflictError,
-    CatalogError,
-    EpisodeConflictError,
-    StaleRevisionError,
-    UnknownEpisodeError,
-)
+from teleloom.catalog.errors import CatalogError, EpisodeConflictError, UnknownEpisodeError
 from teleloom.catalog.figures import check_quality
 from teleloom.catalog.leases import Leases
-from teleloom.catalog.rows import BuildRow, EpisodeRow, read_row, stored_path
-from teleloom.catalog.tables import annotation_events, builds, episodes
-from teleloom.catalog.view import EpisodeView, Status, check_undo, derive
-from teleloom.config import describe
+from teleloom.catalog.opinions import Status
+from teleloom.catalog.rows import (
+    BuildRow,
+    EpisodeRow,
+    Lease,
+    ReviewerDay,
+    VerdictRow,
+    find_row,
+    read_row,
+    read_rows,
+    select_rows,
+    stored_path,
+)
+from teleloom.catalog.search import EVERYTHING, EpisodeFilter, EpisodePage, Facets, Sort
+from teleloom.catalog.tables import annotation_events, episodes
+from teleloom.catalog.view import EpisodeView, derive
 from teleloom.episode.meta import Outcome
 from teleloom.episode.reader import BadEpisodeError
 
 FILE_NAME = "catalog.sqlite"
-IDS_PER_QUERY = 500
 
 
 @dataclass
@@ -82,17 +89,20 @@ class Catalog:
         Raises BadEpisodeError for a file that is no sound episode, EpisodeConflictError for other content under an id
         that is known, and BadQualityError for a verdict with a figure that JSON does not have: NaN or infinity.
         """
-        check_quality(path, quality)
+        check_quality(str(path), quality)
         row = read_row(path, self.root, quality)
         try:
-            return self._enter(row)
+            with self._database.write() as connection:
+                return entries.enter(connection, row)
         except IntegrityError:  # Another process entered it first; now it is known.
-            return self._enter(row)
+            with self._database.write() as connection:
+                return entries.enter(connection, row)
 
     def rebuild(self, root: Path | None = None) -> RebuildReport:
         """Make the episodes table say what the files in `root`/episodes say; annotations stay, and apply again.
 
-        Rows of files elsewhere stay as they are, and so do the quality verdicts of files that are still there.
+        Everything that is derived from the annotations is derived anew, for all episodes. Rows of files elsewhere
+        otherwise stay as they are, and so do the quality verdicts and risks of files that are still there.
         """
         folder = root or self.root
         if folder is None:
@@ -111,6 +121,7 @@ class Catalog:
                 if here and episode_id not in found:
                     connection.execute(delete(episodes).where(episodes.c.id == episode_id))
                     report.removed.append(episode_id)
+            entries.derive_all(connection)
         report.removed.sort()
         return report
 
@@ -125,18 +136,17 @@ class Catalog:
     ) -> list[EpisodeRow]:
         """The episodes that match every filter given, oldest first."""
         wanted = {"status": status, "task": task, "station": station, "operator": operator, "outcome": outcome}
-        query: Select[Any] = select(episodes).order_by(episodes.c.created_wall_ns, episodes.c.id)
+        query = select_rows().order_by(episodes.c.created_wall_ns, episodes.c.id)
         for column, value in wanted.items():
             if value is not None:
                 query = query.where(episodes.c[column] == value)
         with self._database.read() as connection:
-            rows = connection.execute(query.limit(limit)).mappings()
-            return [EpisodeRow.model_validate(dict(row)) for row in rows]
+            return read_rows(connection, query.limit(limit))
 
     def episode(self, episode_id: str) -> EpisodeRow:
         """The episode with this id. Raises UnknownEpisodeError."""
         with self._database.read() as connection:
-            row = _find(connection, episode_id)
+            row = find_row(connection, episode_id)
         if row is None:
             raise UnknownEpisodeError(f"no episode {episode_id} in the catalog")
         return row
@@ -144,8 +154,8 @@ class Catalog:
     def find(self, prefix: str) -> EpisodeRow:
         """The one episode whose id begins with `prefix`. Raises UnknownEpisodeError when there is none or several."""
         with self._database.read() as connection:
-            query = select(episodes).where(episodes.c.id.startswith(prefix, autoescape=True)).order_by(episodes.c.id)
-            rows = [EpisodeRow.model_validate(dict(row)) for row in connection.execute(query.limit(4)).mappings()]
+            query = select_rows().where(episodes.c.id.startswith(prefix, autoescape=True)).order_by(episodes.c.id)
+            rows = read_rows(connection, query.limit(4))
         if not prefix or not rows:
             raise UnknownEpisodeError(f"no episode in the catalog begins with '{prefix}'")
         if len(rows) > 1 and rows[0].id != prefix:
@@ -157,30 +167,82 @@ class Catalog:
         """Where the episode's file is."""
         return (self.root or Path()) / row.path
 
-    def annotate(self, episode_id: str, annotation: Annotation, author: str, seen_revision: int) -> int:
-        """Add an event to the episode's history; returns its revision, the one to name next time.
+    def search(
+        self, filter: EpisodeFilter = EVERYTHING, sort: Sort = "risk", offset: int = 0, limit: int = 50
+    ) -> EpisodePage:
+        """The episodes that match, `limit` of them from the `offset`th on, and how many there are.
 
-        seen_revision: that of the view the author looked at. Raises StaleRevisionError when the episode was annotated
-        since, UnknownEpisodeError, and BadAnnotationError for a wrong author or an undo of what is not in force.
+        sort: "risk" is gravest first, unranked last; "decided" is newest decision first, undecided last.
         """
-        event = self._event(episode_id, annotation, author, seen_revision + 1)
+        with self._database.read() as connection:
+            return searches.search(connection, filter, sort, offset, limit)
+
+    def facets(self) -> Facets:
+        """The tasks, robots, stations, operators and tags there are, each with its number of episodes."""
+        with self._database.read() as connection:
+            return searches.facets(connection)
+
+    def counts(self, filter: EpisodeFilter = EVERYTHING) -> dict[Status, int]:
+        """How many of the episodes that match have each status. The filter's own statuses are not looked at."""
+        with self._database.read() as connection:
+            return searches.counts(connection, filter)
+
+    def claim_next(
+        self,
+        reviewer: str,
+        seconds: float,
+        filter: EpisodeFilter = EVERYTHING,
+        without: Collection[str] = (),
+        queue: queues.Queue = "review",
+    ) -> tuple[EpisodeRow, Lease] | None:
+        """Lease the next episode to the reviewer, for `seconds`: one they hold already, else the riskiest; or None.
+
+        queue "review": unreviewed episodes that the reviewer has not judged, and that fewer others judged or are at
+        work on than are wanted. "segments": approved ones without segments that nobody else is at work on. without:
+        ids that the reviewer does not want now. No two callers at once get more than is wanted, on any machine.
+        """
+        with self._database.note() as connection:
+            return queues.claim_next(connection, reviewer, filter, without, queue, self._now(), seconds)
+
+    def set_quality(self, episode_id: str, quality: dict[str, Any]) -> None:
+        """Put a quality verdict in the place of the one before. Raises UnknownEpisodeError and BadQualityError."""
+        check_quality(episode_id, quality)
         with self._database.write() as connection:
-            known = connection.execute(
-                update(episodes)
-                .where(episodes.c.id == episode_id, episodes.c.revision == seen_revision)
-                .values(revision=event.revision)
-            )
-            history = _history(connection, episode_id)
-            if known.rowcount == 0:
-                if _find(connection, episode_id) is None:
-                    raise UnknownEpisodeError(f"no episode {episode_id} in the catalog")
-                raise StaleRevisionError(episode_id, seen_revision, history[max(0, seen_revision) :])
-            if isinstance(annotation, Undo):
-                check_undo(annotation, history)
-            connection.execute(insert(annotation_events).values(event.model_dump(mode="json")))
-            status = derive([*history, event]).status
-            connection.execute(update(episodes).where(episodes.c.id == episode_id).values(status=status))
-        return event.revision
+            entries.set_quality(connection, episode_id, quality)
+
+    def set_risks(self, risks: entries.Risks) -> None:
+        """Rank episodes: per id the risk, from 0 to 1, and its reasons, gravest first; what was there is replaced.
+
+        Episodes that are not in the catalog are passed over, those not named keep theirs. Raises BadQualityError for
+        a figure that JSON does not have.
+        """
+        for episode_id, (risk, reasons) in risks.items():
+            check_quality(episode_id, {"risk": risk, "risks": list(reasons)})
+        for ids in entries.chunks(sorted(risks)):
+            with self._database.write() as connection:
+                entries.set_risks(connection, {episode_id: risks[episode_id] for episode_id in ids})
+
+    def annotate(self, episode_id: str, annotation: Annotation, author: str, seen_revision: int) -> int:
+        """Add one event to the episode's history; returns its revision. Raises as `annotate_all` does."""
+        return self.annotate_all(episode_id, [annotation], author, seen_revision)
+
+    def annotate_all(
+        self,
+        episode_id: str,
+        annotations: Sequence[Annotation],
+        author: str,
+        seen_revision: int,
+        operation: str | None = None,
+    ) -> int:
+        """Add events to the episode's history, all or none; returns the last one's revision, to name next time.
+
+        seen_revision: that of the view the author looked at. operation: an id that the caller makes for this commit;
+        sent again, nothing is added and the same revision returned, whatever was said since. Raises
+        StaleRevisionError when the episode was annotated since, UnknownEpisodeError, and BadAnnotationError for a wrong
+        author, an undo of what is not in force, or an operation that was another commit's.
+        """
+        commit = commits.make_events(episode_id, annotations, author, seen_revision, self._now(), operation)
+        return commits.append(self._database, commit)
 
     def approve(self, episode_id: str, author: str, seen_revision: int, reason: str = "") -> int:
         """Let the episode into datasets. Returns the new revision; raises as `annotate` does."""
@@ -197,7 +259,7 @@ class Catalog:
     def history(self, episode_id: str) -> list[AnnotationEvent]:
         """All that was said about the episode, oldest first; also when its file is gone."""
         with self._database.read() as connection:
-            return _history(connection, episode_id)
+            return events.history(connection, episode_id)
 
     def view(self, episode_id: str) -> EpisodeView:
         """What holds for the episode now."""
@@ -205,13 +267,27 @@ class Catalog:
 
     def views(self, episode_ids: Sequence[str]) -> dict[str, EpisodeView]:
         """The views of several episodes, all as of one moment."""
-        events: dict[str, list[AnnotationEvent]] = {episode_id: [] for episode_id in episode_ids}
+        views: dict[str, EpisodeView] = {}
         with self._database.read() as connection:
-            for start in range(0, len(episode_ids), IDS_PER_QUERY):
-                chosen = annotation_events.c.episode_id.in_(episode_ids[start : start + IDS_PER_QUERY])
-                for event in _events(connection, chosen):
-                    events[event.episode_id].append(event)
-        return {episode_id: derive(said) for episode_id, said in events.items()}
+            for ids in entries.chunks(episode_ids):
+                said = events.read(connection, annotation_events.c.episode_id.in_(ids))
+                views |= {each: derive(history) for each, history in events.by_episode(said, ids).items()}
+        return views
+
+    def recent(self, author: str, limit: int = 50) -> list[AnnotationEvent]:
+        """The newest events of one author, on whichever episodes, newest first."""
+        with self._database.read() as connection:
+            return events.recent(connection, author, limit)
+
+    def verdicts(self, since_ns: int | None = None, author: str | None = None) -> list[VerdictRow]:
+        """The verdicts given by `author`, None for anybody, at `since_ns` or later, oldest first."""
+        with self._database.read() as connection:
+            return verdicts.given(connection, since_ns, author)
+
+    def reviewer_figures(self) -> list[ReviewerDay]:
+        """How much each person did on each day, how fast, and how much of it did not hold; by day and name."""
+        with self._database.read() as connection:
+            return verdicts.reviewer_days(connection)
 
     def record_build(self, name: str, version: str, path: Path, lock: dict[str, Any]) -> BuildRow:
         """Record a dataset that was built. The same again changes nothing, wherever its folder lies now.
@@ -222,71 +298,13 @@ class Catalog:
         row = BuildRow(
             name=name, version=version, path=stored_path(path, self.root), lock=lock, created_wall_ns=self._now()
         )
-        try:
-            with self._database.write() as connection:
-                connection.execute(insert(builds).values(row.model_dump()))
-        except IntegrityError:
-            known = next(build for build in self.builds() if (build.name, build.version) == (name, version))
-            if _contents(known.lock) != _contents(lock):
-                raise BuildConflictError(
-                    f"{name} {version} was built already, from other episodes or settings; give it a new version"
-                ) from None
-            return known
-        return row
+        return builds.record(self._database, row)
 
     def builds(self) -> list[BuildRow]:
         """All builds, oldest first."""
         with self._database.read() as connection:
-            rows = connection.execute(
-                select(builds).order_by(builds.c.created_wall_ns, builds.c.name, builds.c.version)
-            ).mappings()
-            return [BuildRow.model_validate(dict(row)) for row in rows]
-
-    def _event(self, episode_id: str, annotation: Annotation, author: str, revision: int) -> AnnotationEvent:
-        try:
-            return AnnotationEvent(
-                episode_id=episode_id, revision=revision, author=author, wall_ns=self._now(), annotation=annotation
-            )
-        except ValidationError as error:
-            raise BadAnnotationError(f"not an annotation:\n{describe(error, AnnotationEvent)}") from None
+            return builds.every(connection)
 
     def _decide(self, decision: str, episode_id: str, author: str, reason: str, seen_revision: int) -> int:
         verdict = parse({"kind": "verdict", "decision": decision, "reason": reason})
         return self.annotate(episode_id, verdict, author, seen_revision)
-
-    def _enter(self, row: EpisodeRow) -> EpisodeRow:
-        with self._database.write() as connection:
-            known = _find(connection, row.id)
-            if known is None:
-                view = derive(_history(connection, row.id))
-                row = row.model_copy(update={"status": view.status, "revision": view.revision})
-                connection.execute(insert(episodes).values(row.model_dump()))
-                return row
-            if known.content_hash != row.content_hash:
-                raise EpisodeConflictError(
-                    f"episode {row.id} is known from {known.path} with other content than {row.path}; "
-                    "find out which file is the true one and move the other away"
-                )
-            quality = known.quality if row.quality is None else row.quality
-            row = row.model_copy(update={"quality": quality, "status": known.status, "revision": known.revision})
-            changed = row.model_dump(exclude={"status", "revision"})
-            connection.execute(update(episodes).where(episodes.c.id == row.id).values(changed))
-        return row
-
-
-def _contents(lock: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in lock.items() if key != "source"}
-
-
-def _find(connection: Connection, episode_id: str) -> EpisodeRow | None:
-    row = connection.execute(select(episodes).where(episodes.c.id == episode_id)).mappings().one_or_none()
-    return EpisodeRow.model_validate(dict(row)) if row else None
-
-
-def _history(connection: Connection, episode_id: str) -> list[AnnotationEvent]:
-    return _events(connection, annotation_events.c.episode_id == episode_id)
-
-
-def _events(connection: Connection, chosen: ColumnElement[bool]) -> list[AnnotationEvent]:
-    query = select(annotation_events).where(chosen).order_by(annotation_events.c.revision)
-    return [AnnotationEvent.model_validate(dict(row)) for row in connection.execute(query).mappings()]

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from teleloom.catalog.errors import BadQualityError
 
 
-def check_quality(path: Path, quality: dict[str, Any] | None) -> None:
-    """Raises BadQualityError where a verdict on the episode at `path` holds NaN or infinity, naming each figure."""
+def check_quality(episode: str, quality: dict[str, Any] | None) -> None:
+    """Raises BadQualityError where a verdict on the episode holds NaN or infinity, naming it and each figure."""
     if wrong := list(_no_numbers(quality, "")):
-        raise BadQualityError(f"{path}: its quality verdict has {', '.join(wrong)}; leave such figures out")
+        raise BadQualityError(f"{episode}: its quality verdict has {', '.join(wrong)}; leave such figures out")
 
 
 def _no_numbers(value: Any, name: str) -> Iterator[str]:

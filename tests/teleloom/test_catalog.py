@@ -3,7 +3,6 @@ from __future__ import annotations
 import multiprocessing
 import shutil
 import sqlite3
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -53,19 +52,6 @@ class Wall:
 @pytest.fixture
 def wall() -> Wall:
     return Wall()
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """An empty catalog's URL on each kind of database."""
-    if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path}/catalog.sqlite"
-        return
-    server = make_url(request.getfixturevalue("postgresql")).set(drivername="postgresql+psycopg")
-    name = f"catalog_{uuid.uuid4().hex}"
-    with create_engine(server, isolation_level="AUTOCOMMIT").connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name}"))
-    yield server.set(drivername="postgresql", database=name).render_as_string(hide_password=False)
 
 
 @pytest.fixture
@@ -203,23 +189,29 @@ def test_what_cannot_be_annotated_is_refused_and_leaves_no_trace(catalog: Catalo
 
 def test_the_database_itself_refuses_to_change_or_delete_an_event(url: str, catalog: Catalog, tmp_path: Path) -> None:
     episode = catalog.register(write(tmp_path, 1)).id
-    catalog.approve(episode, "ben", seen_revision=0)
+    catalog.annotate_all(episode, [Verdict(decision="approve")], "ben", seen_revision=0, operation="once")
     parsed = make_url(url)
     on_postgresql = parsed.get_backend_name() == "postgresql"
     engine = create_engine(parsed.set(drivername="postgresql+psycopg") if on_postgresql else parsed)
+    put = "INSERT OR REPLACE INTO annotation_events SELECT episode_id"
     statements = [
         "UPDATE annotation_events SET author = 'eva'",
+        "UPDATE annotation_events SET operation = NULL",
         "DELETE FROM annotation_events",
-        "TRUNCATE annotation_events"
-        if on_postgresql
-        else "INSERT OR REPLACE INTO annotation_events SELECT episode_id, revision, 'eva', wall_ns, annotation"
-        " FROM annotation_events",
+        *(
+            ["TRUNCATE annotation_events"]
+            if on_postgresql
+            else [
+                f"{put}, revision, 'eva', wall_ns, annotation, NULL FROM annotation_events",
+                f"{put}, revision + 1, 'eva', wall_ns, annotation, operation FROM annotation_events",
+            ]
+        ),
     ]
     for statement in statements:
         with pytest.raises(DBAPIError, match="append-only"), engine.begin() as connection:
             connection.execute(text(statement))
     engine.dispose()
-    assert [event.author for event in catalog.history(episode)] == ["ben"]
+    assert [(event.author, event.operation) for event in catalog.history(episode)] == [("ben", "once")]
 
 
 def test_rebuilding_restores_the_episodes_from_files_and_events(catalog: Catalog, tmp_path: Path) -> None:

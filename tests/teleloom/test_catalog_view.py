@@ -11,19 +11,27 @@ from teleloom.catalog import (
     AnnotationEvent,
     BadAnnotationError,
     EpisodeView,
+    Flag,
     InstructionEdit,
     Note,
     OutcomeEdit,
+    Overlap,
+    Score,
+    Segment,
+    Segmentation,
+    Status,
     Tag,
     Trim,
     Undo,
     Verdict,
     Weight,
+    blind_view,
     derive,
+    is_blind,
     parse,
     summary,
 )
-from teleloom.catalog.view import check_undo, undone_revisions
+from teleloom.catalog.view import check_undo, in_force, undone_revisions
 from teleloom.episode.meta import Instruction, TaskInfo
 
 ANNOTATIONS: list[Annotation] = [
@@ -38,6 +46,17 @@ ANNOTATIONS: list[Annotation] = [
     Tag(tag="slip"),
     Tag(tag="slip", action="remove"),
     Note(text="look at 3 s"),
+    Verdict(decision="approve", final=True, spent_s=12.5),
+    Verdict(decision="reset", final=True),
+    Score(score=4),
+    Segmentation(
+        segments=(Segment(start_ns=0, end_ns=5, label="reach"), Segment(start_ns=5, end_ns=9, outcome="failure"))
+    ),
+    Segmentation(segments=()),
+    Flag(label="mistake", start_ns=3, end_ns=3),
+    Flag(label="mistake", start_ns=3, end_ns=3, action="remove"),
+    Overlap(reviewers=2),
+    Overlap(reviewers=1),
     Undo(revision=2),
 ]
 
@@ -113,6 +132,108 @@ def test_an_undo_must_name_an_event_that_is_in_force() -> None:
         check_undo(Undo(revision=3), history)
 
 
+def by(*said: tuple[str, Annotation]) -> list[AnnotationEvent]:
+    return [
+        AnnotationEvent(episode_id="e", revision=i, author=author, wall_ns=i, annotation=annotation)
+        for i, (author, annotation) in enumerate(said, start=1)
+    ]
+
+
+APPROVE, REJECT = ANNOTATIONS[:2]
+TWO = ("lead", Overlap(reviewers=2))
+
+
+def test_two_who_agree_decide_and_two_who_do_not_dispute() -> None:
+    assert derive(by(TWO, ("ben", APPROVE))).status == "unreviewed"
+    assert derive(by(TWO, ("ben", APPROVE), ("ben", REJECT))).status == "unreviewed"
+    agreed = derive(by(TWO, ("ben", APPROVE), ("eva", APPROVE)))
+    assert (agreed.status, agreed.decided_by, agreed.decided_wall_ns) == ("approved", "eva", 3)
+    disputed = derive(by(TWO, ("ben", APPROVE), ("eva", REJECT)))
+    assert (disputed.status, disputed.decided_by, disputed.reason) == ("disputed", None, "")
+    assert [(opinion.author, opinion.decision, opinion.reason) for opinion in disputed.opinions] == [
+        ("ben", "approve", ""),
+        ("eva", "reject", "dark"),
+    ]
+
+
+def test_a_final_verdict_settles_it_until_a_final_reset() -> None:
+    final = ("lead", Verdict(decision="reject", reason="collision", final=True))
+    disputed = [TWO, ("ben", APPROVE), ("eva", REJECT)]
+    for later in ([], [("ben", APPROVE)], [("otto", APPROVE), ("eva", Verdict(decision="reset"))]):
+        view = derive(by(*disputed, final, *later))
+        assert (view.status, view.decided_by, view.reason) == ("rejected", "lead", "collision")
+    assert derive(by(("ben", APPROVE), final, ("ben", APPROVE))).status == "rejected"
+    again = derive(by(*disputed, final, ("lead", Verdict(decision="reset", final=True)), ("eva", APPROVE)))
+    assert (again.status, [opinion.author for opinion in again.opinions]) == ("unreviewed", ["eva"])
+
+
+def test_a_reset_takes_ones_own_verdict_back_where_several_are_wanted_and_all_otherwise() -> None:
+    reset = Verdict(decision="reset")
+    both = [("ben", APPROVE), ("eva", APPROVE)]
+    assert [o.author for o in derive(by(TWO, *both, ("eva", reset))).opinions] == ["ben"]
+    assert derive(by(TWO, *both, ("eva", reset))).status == "unreviewed"
+    alone = derive(by(*both, ("eva", reset)))
+    assert (alone.status, alone.opinions, alone.decided_by) == ("unreviewed", (), "eva")
+
+
+def test_an_opinion_holds_what_its_own_author_said() -> None:
+    parts = Segmentation(segments=(Segment(start_ns=0, end_ns=5, label="reach"),))
+    ben = [("ben", Score(score=2)), ("ben", parts), ("ben", OutcomeEdit(outcome="partial")), ("ben", APPROVE)]
+    eva = [("eva", Score(score=5)), ("eva", Trim(start_ns=1, end_ns=4)), ("eva", APPROVE)]
+    view = derive(by(TWO, *ben, *eva))
+    first, second = view.opinions
+    assert (first.score, first.segments, first.outcome, first.trim) == (2, parts.segments, "partial", None)
+    assert (second.score, second.segments, second.outcome, second.trim) == (5, (), None, (1, 4))
+    assert (view.score, view.segments, view.outcome) == (5, parts.segments, "partial")
+
+
+def test_whoever_is_still_to_judge_sees_nothing_of_the_others() -> None:
+    history = by(TWO, ("ben", Score(score=2)), ("ben", Note(text="slips")), ("ben", REJECT), ("eva", Tag(tag="blur")))
+    assert is_blind(history, "eva")
+    assert not is_blind(history, "ben")
+    view = blind_view(history, "eva")
+    assert view == EpisodeView(revision=5, reviewers_wanted=2, tags=("blur",))
+    assert not is_blind(by(("ben", REJECT)), "eva")
+    assert not is_blind(by(*((e.author, e.annotation) for e in history), ("eva", APPROVE)), "otto")
+    settled = by(TWO, ("ben", REJECT), ("lead", Verdict(decision="approve", final=True)))
+    assert not is_blind(settled, "eva")
+
+
+def test_what_somebody_else_took_back_is_gone_from_the_blind_view_too() -> None:
+    history = by(TWO, ("eva", Tag(tag="blur")), ("lead", Undo(revision=2)))
+    assert blind_view(history, "eva").tags == ()
+
+
+def test_a_flag_is_removed_by_naming_it_exactly() -> None:
+    mistake = Flag(label="mistake", start_ns=5, end_ns=9, note="drops it")
+    early = Flag(label="mistake", start_ns=1, end_ns=1)
+    near = Flag(label="mistake", start_ns=5, end_ns=8, action="remove")
+    assert said(mistake, early, near).flags == (early, mistake)
+    assert said(mistake, early, mistake.model_copy(update={"action": "remove", "note": ""})).flags == (early,)
+    assert said(mistake, mistake.model_copy(update={"note": "twice"})).flags[0].note == "twice"
+
+
+def expected_status(history: Sequence[AnnotationEvent]) -> Status:
+    """The rule of the view, said again from its end: what was given since the last reset that ended it."""
+    held = in_force(history)
+    wanted = next((e.annotation.reviewers for e in reversed(held) if isinstance(e.annotation, Overlap)), 1)
+    given = [(event.author, event.annotation) for event in held if isinstance(event.annotation, Verdict)]
+    resets = [i for i, (_, v) in enumerate(given) if v.decision == "reset"]
+    final_reset = max((i for i in resets if given[i][1].final), default=-1)
+    any_reset = max((i for i in resets if given[i][1].final or wanted == 1), default=-1)
+    statuses: dict[str, Status] = {"approve": "approved", "reject": "rejected", "reset": "unreviewed"}
+    finals = [v for _, v in given[final_reset + 1 :] if v.final and v.decision != "reset"]
+    if finals:
+        return statuses[finals[-1].decision]
+    newest = {author: verdict.decision for author, verdict in given[any_reset + 1 :]}
+    decisions = [decision for decision in newest.values() if decision != "reset"]
+    if wanted == 1:
+        return statuses[given[-1][1].decision] if given else "unreviewed"
+    if len(decisions) < wanted:
+        return "unreviewed"
+    return statuses[decisions[0]] if len(set(decisions)) == 1 else "disputed"
+
+
 @st.composite
 def histories(draw: st.DrawFn) -> Sequence[AnnotationEvent]:
     """Histories as the catalog lets them grow: an undo names an event in force."""
@@ -122,8 +243,26 @@ def histories(draw: st.DrawFn) -> Sequence[AnnotationEvent]:
         in_force = [event.revision for event in history if event.revision not in undone_revisions(history)]
         if in_force and draw(st.booleans()):
             annotation = Undo(revision=draw(st.sampled_from(in_force)))
-        history = events(*(event.annotation for event in history), annotation)
+        author = draw(st.sampled_from(["ben", "eva", "lead"]))
+        history = by(*((event.author, event.annotation) for event in history), (author, annotation))
     return history
+
+
+@given(histories())
+def test_the_status_is_what_the_verdicts_in_force_come_to(history: Sequence[AnnotationEvent]) -> None:
+    assert derive(history).status == expected_status(history)
+
+
+@given(histories(), st.sampled_from(["ben", "eva", "otto"]))
+def test_the_blind_view_is_the_view_had_only_the_reader_spoken(history: Sequence[AnnotationEvent], reader: str) -> None:
+    own = [
+        event
+        for event in in_force(history)
+        if event.author == reader
+        or isinstance(event.annotation, Overlap)
+        or event.annotation == Verdict(decision="reset", final=True)
+    ]
+    assert blind_view(history, reader) == derive(own).model_copy(update={"revision": derive(history).revision})
 
 
 @given(histories())
@@ -139,7 +278,8 @@ def test_undo_then_undo_of_the_undo_changes_nothing(history: Sequence[Annotation
     if not in_force:
         return
     undo = Undo(revision=data.draw(st.sampled_from(in_force)))
-    again = events(*(event.annotation for event in history), undo, Undo(revision=len(history) + 1))
+    undone = [("ben", undo), ("ben", Undo(revision=len(history) + 1))]
+    again = by(*((event.author, event.annotation) for event in history), *undone)
     assert derive(again).model_copy(update={"revision": len(history)}) == derive(history)
 
 
@@ -166,6 +306,16 @@ def test_every_annotation_survives_as_plain_data(annotation: Annotation) -> None
         ({"kind": "note", "text": "x" * 2001}, "text"),
         ({"kind": "instruction", "action": "add", "text": ""}, "text"),
         ({"kind": "undo", "revision": 0}, "revision"),
+        ({"kind": "score", "score": 6}, "score"),
+        ({"kind": "overlap", "reviewers": 0}, "reviewers"),
+        ({"kind": "verdict", "decision": "approve", "spent_s": -1}, "spent_s"),
+        ({"kind": "verdict", "decision": "approve", "spent_s": float("inf")}, "spent_s"),
+        ({"kind": "flag", "label": "mistake", "start_ns": 9, "end_ns": 8}, "must not lie after the end"),
+        ({"kind": "segments", "segments": [{"start_ns": 5, "end_ns": 5}]}, "must lie before the end"),
+        (
+            {"kind": "segments", "segments": [{"start_ns": 1, "end_ns": 5}, {"start_ns": 4, "end_ns": 6}]},
+            "do not overlap: one ends at 5, the next begins at 4",
+        ),
         ({"decision": "approve"}, "kind"),
         ("approve", "not an annotation"),
         (None, "not an annotation"),
