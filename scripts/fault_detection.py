@@ -2,17 +2,15 @@
 
 Able operators with habits of their own do each task in many scenes, in lockstep and through the whole path of a
 station. A faulty episode is put among them, ranked with them, and counts as found when it is within the riskiest tenth
-and one of its reasons names the fault and seeks to a time within it. The baseline is the share that a riskiest tenth
-drawn by chance would hold. Writes docs/fault-detection.md.
+and one of its reasons names the fault and seeks to a time within it. Writes docs/fault-detection.md, in about a quarter
+of an hour.
 
-Run: python benchmarks/fault_detection.py [--clean 40] [--seeds 6] [--processes 2] [--corpus DIR]
+Run: python scripts/fault_detection.py [--clean 40] [--seeds 6] [--processes 2] [--corpus DIR]
 """
 
 from __future__ import annotations
 
-import json
 import tempfile
-from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -24,7 +22,10 @@ from station.faults.trials import RISKIEST
 from teleloom.files import atomic_write_bytes
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "fault-detection.md"
-TASKS = ("put-in-bowl", "stack")
+TASKS = {
+    "never looked at while the rules were made": ("put-on-plate", "open-drawer"),
+    "the rules were made on these scenes": ("put-in-bowl", "stack"),
+}
 
 
 def row(tally: Tally) -> str:
@@ -42,35 +43,48 @@ def row(tally: Tally) -> str:
     return "| " + " | ".join(cells) + " |"
 
 
-def page(tallies: list[Tally], tasks: Sequence[str], clean: int, seeds: int) -> str:
-    """The page `docs/fault-detection.md`."""
-    names = " and ".join(f"`{task}`" for task in tasks)
-    return "\n".join(
-        [
-            "# Which faults the ranking finds",
+def page(tables: dict[str, list[Tally]], clean: int, seeds: int) -> str:
+    """The page `docs/fault-detection.md`; tables: by the words that stand above each."""
+    parts = [
+        "# Which faults the ranking finds",
+        "",
+        "Written by `python scripts/fault_detection.py`. The corpus is simulated: the scripted operator does each task",
+        f"with the panda in {clean} scenes (seeds 0 to {clean - 1}), through the whole path of a station, with habits",
+        "drawn anew for each (speed, tremor, hesitation, re-clutches) and two cameras. Each fault is tried with",
+        f"{seeds} scenes of each task, {AT_ONCE} faulty episodes among the clean ones at a time. Faults of operator",
+        "and arm are done by the simulated operator; faults of cameras are put into the streams of a further clean",
+        "recording, as a failing camera would have left them.",
+        "",
+        f"An episode is *found* when it is within the riskiest {RISKIEST:.0%} of its task and one of its reasons",
+        "names the fault (and the camera) and seeks to a time within it; the next columns say how often each half",
+        "of that was so. *Worst rank* is the lowest place that a faulty episode had, 1 being the riskiest. *False",
+        "alarms* are clean episodes that a ranking of clean ones alone suspects of the fault. *Mild* degrees show",
+        "where detection ends.",
+        "",
+    ]
+    for title, tallies in tables.items():
+        parts += [
+            f"## {title}",
             "",
-            "Written by `python benchmarks/fault_detection.py`. The corpus is simulated: the scripted operator does",
-            f"{names} with the panda in {clean} scenes each (seeds 0 to {clean - 1}), through the whole path of a",
-            "station, with habits drawn anew for each (speed, tremor, hesitation, re-clutches) and two cameras.",
-            f"Each fault is tried with {seeds} scenes of each task, {AT_ONCE} faulty episodes among the clean ones at",
-            "a time. Faults of operator and arm are done by the simulated operator; faults of cameras are put into the",
-            "streams of a further clean recording, as a failing camera would have left them.",
-            "",
-            f"An episode is *found* when it is within the riskiest {RISKIEST:.0%} of its task and one of its reasons",
-            "names the fault (and the camera) and seeks to a time within it; the next columns say how often each half",
-            "of that was so. *Worst rank* is the lowest place that a faulty episode had, 1 being the riskiest. *False",
-            "alarms* are clean episodes that a ranking of clean ones alone suspects of the fault. *Mild* degrees show",
-            "where detection ends.",
+            f"Mean recall over all but the mild degrees: {mean_recall(tallies):.1%}.",
             "",
             "| fault | how bad | found | riskiest tenth | right reason and time | worst rank | false alarms |",
             "|---|---|---|---|---|---|---|",
             *(row(tally) for tally in tallies),
             "",
-            "Real stations are noisier than this one, whose clocks and cameras are ideal but for the fault: the table",
-            "says that the ranking sees what it is meant to see, not how often real operators err.",
-            "",
         ]
-    )
+    parts += [
+        "Real stations are noisier than this one, whose clocks and cameras are ideal but for the fault: the tables",
+        "say that the ranking sees what it is meant to see, not how often real operators err.",
+        "",
+    ]
+    return "\n".join(parts)
+
+
+def mean_recall(tallies: list[Tally]) -> float:
+    """Of all but the mild degrees."""
+    full = [tally.recall for tally in tallies if not tally.fault.mild]
+    return sum(full) / len(full)
 
 
 @click.command()
@@ -81,16 +95,16 @@ def page(tallies: list[Tally], tasks: Sequence[str], clean: int, seeds: int) -> 
 def main(clean: int, seeds: int, processes: int, corpus: Path | None) -> None:
     """Measure the detection of faults and write docs/fault-detection.md."""
     console = Console(stderr=True)
+    tables: dict[str, list[Tally]] = {}
     with ExitStack() as stack:
         root = corpus or Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        tallies = measure(root, TASKS, clean, seeds, processes)
-    for tally in tallies:
-        console.print(row(tally), soft_wrap=True)
-    atomic_write_bytes(PAGE, page(tallies, TASKS, clean, seeds).encode())
-    full = [tally.recall for tally in tallies if not tally.fault.mild]
-    recall = sum(full) / len(full)
-    figures = {"name": "fault detection: mean recall", "figure": round(recall, 3), "unit": "of the faulty episodes"}
-    print(json.dumps({**figures, "baseline": RISKIEST, "ratio": round(recall / RISKIEST, 1)}))
+        for why, tasks in TASKS.items():
+            tables[f"{' and '.join(tasks)}: {why}"] = measure(root, tasks, clean, seeds, processes)
+    for title, tallies in tables.items():
+        console.print(title)
+        for tally in tallies:
+            console.print(row(tally), soft_wrap=True)
+    atomic_write_bytes(PAGE, page(tables, clean, seeds).encode())
 
 
 if __name__ == "__main__":

@@ -123,7 +123,10 @@ def check_jumps(recording: Recording, config: QualityConfig) -> Checked:
     """Steps that no joint can make: a glitch of an encoder, a swapped frame, a target that leapt."""
     checked = Checked()
     limit = np.array(recording.meta.robot.dq_max)
-    for source, columns, name in (("robot", recording.robot, "q"), ("tick", recording.tick, "q_command")):
+    for who, source, columns, name in (
+        ("the arm", "robot", recording.robot, "q"),
+        ("the command", "tick", recording.tick, "q_command"),
+    ):
         if name not in columns:
             continue
         rows = usable(columns, name)
@@ -134,7 +137,7 @@ def check_jumps(recording: Recording, config: QualityConfig) -> Checked:
         spans = [(int(t_ns[first]), int(t_ns[last + 1])) for first, last in runs(found)]
         checked.measure(f"jumps_{source}", float(np.count_nonzero(found)), longest(spans) if spans else None)
         for span in spans:
-            checked.say("jump", "warning", span, f"{source}.{name} jumps faster than the joints can", source)
+            checked.say("jump", "warning", span, f"{who} jumps faster than the joints can", source)
     return checked
 
 
