@@ -74,6 +74,9 @@ def page(tables: dict[str, list[Tally]], clean: int, seeds: int) -> str:
             "",
         ]
     parts += [
+        "Where all scenes are alike, as in `open-drawer`, whose drawer stands in one place, a second attempt at one",
+        "scene is no closer to the first than any other attempt is: near-duplicates are not found there.",
+        "",
         "Real stations are noisier than this one, whose clocks and cameras are ideal but for the fault: the tables",
         "say that the ranking sees what it is meant to see, not how often real operators err.",
         "",

@@ -10,12 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from review_ui.agreement import BoundaryMatch, Level, TooLittleError, alpha, match_boundaries, segment_boundaries
-from review_ui.service.pages import all_rows
-from teleloom.catalog import AnnotationEvent, Catalog, EpisodeFilter, Opinion, Verdict, derive
+from teleloom.catalog import AnnotationEvent, Catalog, Opinion, Verdict, VerdictRow, derive
 from teleloom.clock import NS_PER_S
 from teleloom.config import Config
 
-JUDGED = EpisodeFilter(overlap=True, statuses=("approved", "rejected", "disputed"))
 DECISIONS = {"approve": 1.0, "reject": 0.0}
 
 Judgements = Mapping[str, Sequence[Opinion]]  # per episode, the opinions that its reviewers came to on their own
@@ -55,31 +53,39 @@ def independent_opinions(events: Sequence[AnnotationEvent]) -> tuple[Opinion, ..
             break
         if end < len(events) and _written_at_once(event, events[end]):
             continue  # Nobody saw what held in between.
+        judges = {said.author for said in events[:end] if isinstance(said.annotation, Verdict)}
+        if len(judges) < 2 or judges <= frozen.keys():
+            continue  # No two opinions yet, or none that is new.
         view = derive(events[:end])
         if view.reviewers_wanted > 1 and len(view.opinions) > 1:
             frozen = {opinion.author: opinion for opinion in view.opinions} | frozen
     return tuple(frozen.values())
 
 
-class IndependentJudgements:
-    """The independent opinions of a catalog. What was read once is not read again until somebody speaks."""
+def independent_judgements(catalog: Catalog, verdicts: Sequence[VerdictRow]) -> dict[str, tuple[Opinion, ...]]:
+    """Per episode that all who were wanted have judged, their independent opinions. verdicts: all there are."""
+    given: dict[str, list[VerdictRow]] = {}
+    for row in verdicts:
+        given.setdefault(row.episode_id, []).append(row)
+    views = catalog.views([episode_id for episode_id, rows in given.items() if len({row.author for row in rows}) > 1])
+    judged: dict[str, tuple[Opinion, ...]] = {}
+    for episode_id, view in views.items():
+        if view.reviewers_wanted == 1 or view.status == "unreviewed" or len(view.opinions) < 2:
+            continue
+        if _ends_with_the_second(given[episode_id], view.revision):
+            judged[episode_id] = view.opinions
+        elif found := independent_opinions(catalog.history(episode_id)):
+            judged[episode_id] = found
+    return judged
 
-    def __init__(self, catalog: Catalog) -> None:
-        self._catalog = catalog
-        self._known: dict[str, tuple[int, tuple[Opinion, ...]]] = {}
 
-    def read(self) -> dict[str, tuple[Opinion, ...]]:
-        """Per episode that all who were wanted have judged, their independent opinions."""
-        known: dict[str, tuple[int, tuple[Opinion, ...]]] = {}
-        for row in all_rows(self._catalog, JUDGED):
-            if row.opinions < 2:
-                continue
-            revision, opinions = self._known.get(row.id, (0, ()))
-            if revision != row.revision:
-                opinions = independent_opinions(self._catalog.history(row.id))
-            known[row.id] = (row.revision, opinions)
-        self._known = known
-        return {episode_id: opinions for episode_id, (_, opinions) in known.items() if opinions}
+def _ends_with_the_second(rows: Sequence[VerdictRow], revision: int) -> bool:
+    """Whether the last event, at `revision`, is the first verdict by a second person: what holds then is what each
+    said without knowing of the other."""
+    newest = max(rows, key=lambda row: row.revision)
+    others = {row.author for row in rows if row is not newest}
+    last_and_second = newest.revision == revision and len(others) == 1 and newest.author not in others
+    return last_and_second and not any(row.final for row in rows)
 
 
 def agreement(judged: Judgements, tolerance_s: float) -> Agreement:

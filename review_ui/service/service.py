@@ -14,7 +14,7 @@ from review_ui.service.decisions import BulkResult
 from review_ui.service.progress import Progress
 from review_ui.service.queue import Queue
 from review_ui.service.ranking import RankReport
-from review_ui.service.reliability import Agreement, IndependentJudgements
+from review_ui.service.reliability import Agreement
 from review_ui.service.roles import Reviewer
 from review_ui.service.telemetry import ReviewerFigures
 from teleloom.catalog import Annotation, Catalog, EpisodeFilter, EpisodePage, Lease, Sort, Verdict
@@ -35,7 +35,6 @@ class ReviewService:
         self.catalog = catalog
         self.config = config or ReviewConfig()
         self._now = now
-        self._judgements = IndependentJudgements(catalog)
         self._queue = Queue(catalog, self.config.lease_s)
 
     def next(
@@ -162,12 +161,14 @@ class ReviewService:
 
     def reviewers(self) -> list[ReviewerFigures]:
         """Each reviewer's verdicts, speed, overturned verdicts and agreement with others, by name."""
-        alike = reliability.agreement_with_others(self._judgements.read())
-        return telemetry.reviewer_figures(self.catalog.verdicts(), alike)
+        verdicts = self.catalog.verdicts()
+        judged = reliability.independent_judgements(self.catalog, verdicts)
+        return telemetry.reviewer_figures(verdicts, reliability.agreement_with_others(judged))
 
     def agreement(self) -> Agreement:
         """How far people agree where several judged the same episode without knowing the others' word."""
-        return reliability.agreement(self._judgements.read(), self.config.boundary_tolerance_s)
+        judged = reliability.independent_judgements(self.catalog, self.catalog.verdicts())
+        return reliability.agreement(judged, self.config.boundary_tolerance_s)
 
     def rank(self) -> RankReport:
         """Compute the risk of every episode among its like anew, and order the queue by it."""
