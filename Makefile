@@ -1,6 +1,6 @@
-# make demo   record, review, build and look: the whole path in about a minute
-# make review  the demo's episodes in the browser, as an annotator sees them
-# make test   lint and every test that CI runs
+# make demo    record, review, build and look: the whole path in about a minute
+# make review  simulated episodes in the browser, for you to judge
+# make test    lint and every test that CI runs
 .PHONY: demo review test test-long lint bench
 .DEFAULT_GOAL := demo
 
@@ -12,7 +12,9 @@ demo:
 
 review:
 	@scripts/setup.sh review
-	@$(BIN)/teleloom review demo-out/station
+	@test -d review-out || for task in stack put-in-bowl; do \
+	  $(BIN)/teleloom record review-out --lockstep --operator scripted --task $$task --episodes 4 || exit; done
+	@$(BIN)/teleloom review review-out
 
 test: lint
 	@scripts/monado.sh

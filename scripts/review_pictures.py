@@ -196,7 +196,7 @@ def serving(root: Path) -> Iterator[str]:
         str(port),
         "--no-browser",
     ]
-    server = subprocess.Popen(command)
+    server = subprocess.Popen(command, env={**os.environ, "HOME": str(root.parent)})
     try:
         _wait_until_up(address, server)
         yield address
@@ -313,7 +313,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=IMAGES, help="where the pictures go")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
-        root = arguments.root or Path(temporary) / "station"
+        root = arguments.root or Path(temporary) / "my-station"
         if not root.exists():
             root.mkdir(parents=True)
             for session in SESSIONS:

@@ -8,7 +8,7 @@ from review_ui.app import demo, links
 from review_ui.app.memory import forget, remembered
 from review_ui.app.seat import Seat
 from review_ui.app.unreadable import notice
-from review_ui.app.words import count, plain
+from review_ui.app.words import count, place, plain
 from teleloom.catalog import EpisodeFilter
 
 POLL_S = 2.0
@@ -73,7 +73,7 @@ def _offer(seat: Seat) -> None:
         st.error(f"The demo could not be recorded: {plain(recording.fault)}", icon=":material/error:")
     say(
         "No episodes yet",
-        f"What is recorded into `{plain(str(seat.context.root))}` appears here by itself.",
+        f"What is recorded into `{plain(place(seat.context.root))}` appears here by itself.",
         ":material/videocam:",
     )
     if not demo.available():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
+from pathlib import Path
 
 from teleloom.clock import NS_PER_S
 
@@ -30,6 +31,12 @@ def plain(text: str) -> str:
     """
     joined = _COLON.sub(f":{WORD_JOINER}", " ".join(text.split()))
     return _MARKUP.sub(r"\\\1", joined)
+
+
+def place(path: Path) -> str:
+    """A path as people say it: '~/my-station' for what lies at home."""
+    absolute = path.absolute()
+    return f"~/{absolute.relative_to(Path.home())}" if absolute.is_relative_to(Path.home()) else str(absolute)
 
 
 def count(number: int, singular: str, plural: str | None = None) -> str:

@@ -11,7 +11,7 @@ import streamlit as st
 from review_ui.app import empty, tables
 from review_ui.app.memory import remembered
 from review_ui.app.seat import Seat, take_seat
-from review_ui.app.words import ago, count, instant, plain
+from review_ui.app.words import ago, count, instant, place, plain
 from teleloom.catalog import BuildRow, EpisodeFilter
 
 LEDGER = "ledger.json"
@@ -61,10 +61,16 @@ def _would_build(seat: Seat, builds: list[BuildRow], approved: dict[str, int]) -
         name = newest.name if newest else "my-dataset"
         version = f" --version {_next(newest.version)}" if newest else ""
         st.code(
-            f"teleloom build {shlex.quote(str(seat.context.root))} --name {shlex.quote(name)}{version} --out datasets",
+            f"teleloom build {_argument(seat.context.root)} --name {shlex.quote(name)}{version} --out datasets",
             language="bash", wrap_lines=True,
         )  # fmt: skip
         st.caption("With `--dry-run` it only says what would go in. Every episode left out is named, with its reason.")
+
+
+def _argument(path: Path) -> str:
+    """A path as a word of a command; a shell knows what ~/ is only outside of quotes."""
+    said = place(path)
+    return f"~/{shlex.quote(said.removeprefix('~/'))}" if said.startswith("~/") else shlex.quote(said)
 
 
 def _since(seat: Seat, newest: BuildRow) -> str:
@@ -95,7 +101,7 @@ def _table(seat: Seat, builds: list[BuildRow]) -> None:
                 "when": [instant(build.created_wall_ns) for build in builds],
                 "in": [len(build.lock.get("episodes", ())) for build in builds],
                 "out": [_left_out(folder) for folder in folders],
-                "path": [str(folder) for folder in folders],
+                "path": [place(folder) for folder in folders],
             },
         hide_index=True, placeholder="–", height=tables.height(len(builds), 14), row_height=tables.ROW_PX,
         column_config={

@@ -50,16 +50,7 @@ def _headline(seat: Seat, chosen: EpisodeFilter, waiting: int, today: list[Verdi
     each_s = median(timed) if timed else USUAL_S
     start, figures = st.columns([1.5, 2], gap="large", vertical_alignment="center")
     with start, st.container(key="headline"):
-        st.title(f"{count(waiting, 'episode')} {'waits' if waiting == 1 else 'wait'}", anchor=False)
-        st.caption(f"About {lasting(waiting * each_s)} at {each_s:.0f} s each, the riskiest first.")
-        pressed = st.button(
-            "Start reviewing",
-            type="primary",
-            icon=":material/play_arrow:",
-            shortcut="Enter",
-            disabled=not waiting,
-            key="start",
-        )
+        _begin(chosen, waiting, each_s)
     with figures, st.container(horizontal=True, key="my-day"):
         last_hour = sum(verdict.wall_ns > seat.now_ns - HOUR_NS for verdict in today)
         st.metric("My verdicts today", f"{len(today):,}", border=True, help="Yours, since midnight.")
@@ -70,7 +61,17 @@ def _headline(seat: Seat, chosen: EpisodeFilter, waiting: int, today: list[Verdi
             border=True,
             help="The median of the time in which you were active on an episode before you decided.",
         )
-    if pressed:
+
+
+def _begin(chosen: EpisodeFilter, waiting: int, each_s: float) -> None:
+    """How many wait, and the button to begin; where none does, what to expect here."""
+    if not waiting:
+        st.title("Nothing waits", anchor=False)
+        st.caption("What is recorded from now on appears here by itself.")
+        return
+    st.title(f"{count(waiting, 'episode')} {'waits' if waiting == 1 else 'wait'}", anchor=False)
+    st.caption(f"About {lasting(waiting * each_s)} at {each_s:.0f} s each, the riskiest first.")
+    if st.button("Start reviewing", type="primary", icon=":material/play_arrow:", shortcut="Enter", key="start"):
         links.start_review(chosen)
 
 
