@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
 
 from station.faults.kinds import FAULTS, Fault
@@ -29,9 +30,14 @@ class Tally:
         return sum(found.detected for found in self.found) / len(self.found)
 
 
+def recording_pool(processes: int) -> ProcessPoolExecutor:
+    """Processes that record. Not forked: the child of a process that has drawn would wait for its drawing thread."""
+    return ProcessPoolExecutor(processes, mp_context=get_context("forkserver"))
+
+
 def measure(root: Path, tasks: Sequence[str], clean: int, seeds: int, processes: int) -> list[Tally]:
     """Record everything under `root` and try every fault."""
-    with ProcessPoolExecutor(processes) as pool:
+    with recording_pool(processes) as pool:
         corpora = {
             task: list(pool.map(clean_episode, [root] * clean, [task] * clean, range(clean), chunksize=2))
             for task in tasks

@@ -5,12 +5,12 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from station.faults.kinds import FAULTS, Fault
+from station.faults.tally import recording_pool
 from station.faults.trials import clean_episode, false_alarms, faulty_episode, trial
 from teleloom.quality.corpus import EpisodeFeatures, rank
 
@@ -35,7 +35,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def clean(root: Path) -> list[EpisodeFeatures]:
-    with ProcessPoolExecutor(2) as pool:
+    with recording_pool(2) as pool:
         return list(pool.map(clean_episode, [root] * CLEAN, [TASK] * CLEAN, range(CLEAN)))
 
 
