@@ -21,6 +21,12 @@ PAGES = ("queue", "review", "segments", "adjudicate", "progress", "episodes", "b
 HOSTILE = "<script>hacked()</script> **bold** :red[x] `c` [a](javascript:b) $x$"
 
 
+@pytest.fixture(autouse=True)
+def main_module(monkeypatch: pytest.MonkeyPatch) -> None:
+    """AppTest puts the page in the place of `__main__`, where processes that start later would look for theirs."""
+    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
+
+
 @pytest.fixture
 def room(tmp_path: Path) -> Iterator[Room]:
     with open_room(tmp_path) as made:
