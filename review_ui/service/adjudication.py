@@ -43,12 +43,13 @@ class Dispute(Config):
 
 def disputes(catalog: Catalog) -> list[Dispute]:
     """What waits for a lead, oldest first."""
-    found: list[Dispute] = []
-    for row in all_rows(catalog, EpisodeFilter(statuses=("disputed",))):
-        view = catalog.view(row.id)
-        if view.status == "disputed":
-            found.append(Dispute(row=row, view=view, opinions=view.opinions))
-    return found
+    rows = list(all_rows(catalog, EpisodeFilter(statuses=("disputed",))))
+    views = catalog.views([row.id for row in rows])
+    return [
+        Dispute(row=row, view=views[row.id], opinions=views[row.id].opinions)
+        for row in rows
+        if views[row.id].status == "disputed"
+    ]
 
 
 def adjudicate(
