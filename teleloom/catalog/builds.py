@@ -9,6 +9,7 @@ from sqlalchemy.exc import IntegrityError
 
 from teleloom.catalog.database import Database
 from teleloom.catalog.errors import BuildConflictError
+from teleloom.catalog.records import read_records
 from teleloom.catalog.rows import BuildRow
 from teleloom.catalog.tables import builds
 
@@ -31,8 +32,8 @@ def record(database: Database, row: BuildRow) -> BuildRow:
 
 def every(connection: Connection) -> list[BuildRow]:
     """All builds, oldest first."""
-    rows = connection.execute(select(builds).order_by(builds.c.created_wall_ns, builds.c.name, builds.c.version))
-    return [BuildRow.model_validate(dict(row)) for row in rows.mappings()]
+    query = select(builds).order_by(builds.c.created_wall_ns, builds.c.name, builds.c.version)
+    return read_records(connection, query, BuildRow)
 
 
 def _contents(lock: dict[str, Any]) -> dict[str, Any]:

@@ -7,13 +7,14 @@ from collections.abc import Iterable, Sequence
 from sqlalchemy import ColumnElement, Connection, select
 
 from teleloom.catalog.annotations import AnnotationEvent
+from teleloom.catalog.records import read_records
 from teleloom.catalog.tables import annotation_events
 
 
 def read(connection: Connection, chosen: ColumnElement[bool]) -> list[AnnotationEvent]:
     """The chosen events, per episode oldest first."""
     query = select(annotation_events).where(chosen).order_by(annotation_events.c.revision)
-    return [AnnotationEvent.model_validate(dict(row)) for row in connection.execute(query).mappings()]
+    return read_records(connection, query, AnnotationEvent)
 
 
 def history(connection: Connection, episode_id: str) -> list[AnnotationEvent]:
@@ -29,7 +30,7 @@ def recent(connection: Connection, author: str, limit: int) -> list[AnnotationEv
         .order_by(annotation_events.c.wall_ns.desc(), annotation_events.c.revision.desc())
         .limit(limit)
     )
-    return [AnnotationEvent.model_validate(dict(row)) for row in connection.execute(query).mappings()]
+    return read_records(connection, query, AnnotationEvent)
 
 
 def by_episode(events: Iterable[AnnotationEvent], episode_ids: Sequence[str]) -> dict[str, list[AnnotationEvent]]:

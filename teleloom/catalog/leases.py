@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, Connection, delete, func, select, text, up
 
 from teleloom.catalog.database import Database
 from teleloom.catalog.errors import LeaseHeldError, LeaseLostError, UnknownEpisodeError
+from teleloom.catalog.records import read_records
 from teleloom.catalog.rows import Lease, find_row
 from teleloom.catalog.tables import leases, verdicts
 from teleloom.clock import NS_PER_S
@@ -86,7 +87,7 @@ def live(connection: Connection, episode_id: str, now_ns: int) -> list[Lease]:
         .where(leases.c.episode_id == episode_id, leases.c.expires_wall_ns > now_ns)
         .order_by(leases.c.expires_wall_ns, leases.c.holder)
     )
-    return [Lease.model_validate(dict(row)) for row in connection.execute(query).mappings()]
+    return read_records(connection, query, Lease)
 
 
 def has_spoken(episode_id: str | ColumnElement[str]) -> ColumnElement[bool]:

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from sqlalchemy import Connection, Select, select
 
 from teleloom.catalog.opinions import Status
+from teleloom.catalog.records import read_records
 from teleloom.catalog.tables import episodes, reports
 from teleloom.config import Config
 from teleloom.episode.meta import Outcome
@@ -162,7 +163,7 @@ def select_rows() -> Select[Any]:
 
 def read_rows(connection: Connection, query: Select[Any]) -> list[EpisodeRow]:
     """The rows that a query made from `select_rows` finds."""
-    return [EpisodeRow.model_validate(dict(row)) for row in connection.execute(query).mappings()]
+    return read_records(connection, query, EpisodeRow)
 
 
 def find_row(connection: Connection, episode_id: str, lock: bool = False) -> EpisodeRow | None:

@@ -129,10 +129,12 @@ def _has_index(wanted: EpisodeFilter, sort: Sort) -> bool:
 
 def counts(connection: Connection, wanted: EpisodeFilter) -> dict[Status, int]:
     """How many of the episodes that match have each status; the filter's own statuses are not looked at."""
-    chosen = conditions(wanted.model_copy(update={"statuses": ()}))
-    query = _grouped(episodes.c.status).where(*chosen)
+    chosen = wanted.model_copy(update={"statuses": ()})
+    query = _grouped(episodes.c.status).where(*conditions(chosen))
     if wanted.text.strip():
         query = query.with_hint(episodes, _BY_ROWS, "sqlite")
+    elif not _has_index(chosen, "risk"):
+        query = query.with_hint(episodes, _BY_SEARCH_INDEX, "sqlite")
     found: dict[Status, int] = dict(connection.execute(query).all())
     return {status: found.get(status, 0) for status in get_args(Status)}
 

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, case, func, select
 
 from teleloom.catalog.annotations import AnnotationEvent, Score, Verdict
 from teleloom.catalog.opinions import rule
+from teleloom.catalog.records import read_records
 from teleloom.catalog.rows import ReviewerDay, VerdictRow
 from teleloom.catalog.tables import verdicts
 from teleloom.catalog.view import in_force, reviewers_wanted, undoers
@@ -64,7 +65,7 @@ def given(connection: Connection, since_ns: int | None, author: str | None) -> l
         query = query.where(verdicts.c.wall_ns >= since_ns)
     if author is not None:
         query = query.where(verdicts.c.author == author)
-    return [VerdictRow.model_validate(dict(row)) for row in connection.execute(query).mappings()]
+    return read_records(connection, query, VerdictRow)
 
 
 def reviewer_days(connection: Connection) -> list[ReviewerDay]:
@@ -85,4 +86,4 @@ def reviewer_days(connection: Connection) -> list[ReviewerDay]:
         .group_by(verdicts.c.author, day)
         .order_by(day, verdicts.c.author)
     )
-    return [ReviewerDay.model_validate(dict(row)) for row in connection.execute(query).mappings()]
+    return read_records(connection, query, ReviewerDay)

@@ -12,7 +12,7 @@ from review_ui.app.memory import remembered
 from review_ui.app.seat import Seat, take_seat
 from review_ui.app.unreadable import notice
 from review_ui.app.words import ago, count, lasting, plain, short
-from teleloom.catalog import EpisodeFilter, Lease, VerdictRow
+from teleloom.catalog import EpisodeFilter, EpisodePage, Lease, VerdictRow
 from teleloom.clock import NS_PER_S
 
 NEXT_ROWS = 10
@@ -31,15 +31,18 @@ def show() -> None:
     today = seat.catalog.verdicts(since_ns=seat.day_began_ns, author=seat.reviewer.name)
     head = st.container()
     chosen = filters.queue_bar(seat)
-    waiting = seat.catalog.counts(chosen)["unreviewed"]
+    if (row := tables.pressed(tables.BEGIN)) is not None:
+        links.review(st.session_state[SHOWN][row])
+    unreviewed = chosen.model_copy(update={"statuses": ("unreviewed",)})
+    page = seat.service.search(seat.reviewer, unreviewed, "risk", limit=NEXT_ROWS)
     with head:
-        _headline(seat, chosen, waiting, today)
-    if not waiting:
+        _headline(seat, chosen, page.total, today)
+    if not page.total:
         empty.queue_finished(narrowed=bool(filters.as_query(chosen)))
         return
     upcoming, people = st.columns([3.4, 1], gap="medium")
     with upcoming:
-        _upcoming(seat, chosen, waiting)
+        _upcoming(seat, page)
     with people:
         _at_work(seat)
     notice(seat)
@@ -75,18 +78,14 @@ def _begin(chosen: EpisodeFilter, waiting: int, each_s: float) -> None:
         links.start_review(chosen)
 
 
-def _upcoming(seat: Seat, chosen: EpisodeFilter, waiting: int) -> None:
-    unreviewed = chosen.model_copy(update={"statuses": ("unreviewed",)})
-    if (row := tables.pressed(tables.BEGIN)) is not None:
-        links.review(st.session_state[SHOWN][row])
-    page = seat.service.search(seat.reviewer, unreviewed, "risk", limit=NEXT_ROWS)
+def _upcoming(seat: Seat, page: EpisodePage) -> None:
     st.session_state[SHOWN] = [row.id for row in page.rows]
     st.dataframe(
         tables.waiting(page.rows), column_config=tables.columns(seat), hide_index=True, placeholder="",
         height=tables.height(len(page.rows), NEXT_ROWS), row_height=tables.ROW_PX, alt="The next episodes to review",
     )  # fmt: skip
-    if waiting > len(page.rows):
-        st.caption(f"{waiting - len(page.rows):,} more follow.")
+    if page.total > len(page.rows):
+        st.caption(f"{page.total - len(page.rows):,} more follow.")
 
 
 def _at_work(seat: Seat) -> None:
