@@ -23,7 +23,8 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "review_ui"))
 
-from engine_harness import Film, make_app, make_film, serving
+from app_in_thread import serving_app
+from engine_harness import Film, make_app, make_film
 
 SECONDS = 10.0
 SEEKS = 100
@@ -158,7 +159,7 @@ def main() -> None:
         bare = Film(json.loads(json.dumps(film.document)) | {"episode_id": f"e{WITHOUT_PROXY}"}, film.jpegs)
         for camera in bare.document["cameras"]:
             camera["proxy"] = None
-        with serving(make_app({WHOLE: film, WITHOUT_PROXY: bare})) as url:
+        with serving_app(make_app({WHOLE: film, WITHOUT_PROXY: bare})) as url:
             for source, (number, script) in SOURCES.items():
                 browser = playwright.chromium.launch(executable_path=program, args=list(ARGUMENTS))
                 figures[source] = measure(open_page(browser, url, script), film, number)

@@ -99,7 +99,7 @@ def _newest_in_force(catalog: Catalog, reviewer: Reviewer, operation: str | None
         for event in events:
             if operation is not None and event.operation == operation:
                 return event
-        histories = {event.episode_id: catalog.history(event.episode_id) for event in events}
+        histories = catalog.histories(list(dict.fromkeys(event.episode_id for event in events)))
         standing = {(each.episode_id, each.revision) for said in histories.values() for each in in_force(said)}
         for event in events:
             if (event.episode_id, event.revision) in standing:

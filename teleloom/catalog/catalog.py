@@ -265,14 +265,18 @@ class Catalog:
         """What holds for the episode now."""
         return derive(self.history(episode_id))
 
-    def views(self, episode_ids: Sequence[str]) -> dict[str, EpisodeView]:
-        """The views of several episodes, all as of one moment."""
-        views: dict[str, EpisodeView] = {}
+    def histories(self, episode_ids: Sequence[str]) -> dict[str, list[AnnotationEvent]]:
+        """All that was said about each of several episodes, oldest first, all as of one moment."""
+        histories: dict[str, list[AnnotationEvent]] = {}
         with self._database.read() as connection:
             for ids in entries.chunks(episode_ids):
                 said = events.read(connection, annotation_events.c.episode_id.in_(ids))
-                views |= {each: derive(history) for each, history in events.by_episode(said, ids).items()}
-        return views
+                histories |= events.by_episode(said, ids)
+        return histories
+
+    def views(self, episode_ids: Sequence[str]) -> dict[str, EpisodeView]:
+        """The views of several episodes, all as of one moment."""
+        return {episode_id: derive(said) for episode_id, said in self.histories(episode_ids).items()}
 
     def recent(self, author: str, limit: int = 50) -> list[AnnotationEvent]:
         """The newest events of one author, on whichever episodes, newest first."""

@@ -37,11 +37,14 @@ class Database:
         file = self._engine.url.database if self._engine.dialect.name == "sqlite" else None
         self._turns = Path(f"{file}-turn") if file else None
         try:
+            with self._turn(), self._engine.connect():
+                pass  # SQLite will not wait for a lock to turn a new file to WAL: one process at a time.
             self._migrate()
-        except OperationalError as error:
+        except (OperationalError, OSError) as error:
             self.close()
             where = self._engine.url.render_as_string(hide_password=True)
-            raise CatalogError(f"cannot open the catalog {where}: {error.orig}") from error
+            why = error.orig if isinstance(error, OperationalError) else error.strerror
+            raise CatalogError(f"cannot open the catalog {where}: {why}") from error
 
     @contextmanager
     def read(self) -> Iterator[Connection]:

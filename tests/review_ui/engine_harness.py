@@ -4,16 +4,13 @@ JPEGs and as proxies that were encoded for real.
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import marked_episodes as marked
 import numpy as np
-import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Response
@@ -134,19 +131,3 @@ def make_app(films: Mapping[int, Film], routes: Sequence[Route] = ()) -> Starlet
             Route("/media/{number:int}/{camera}/{row:int}.jpg", picture),
         ]
     )
-
-
-@contextmanager
-def serving(app: Starlette) -> Iterator[str]:
-    """Serve `app` at a free port of this machine and yield its address."""
-    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error", lifespan="off"))
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    try:
-        while not server.started:
-            thread.join(0.01)
-            assert thread.is_alive(), "the server did not start"
-        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        thread.join(10)

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import http.client
 import json
-import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import uvicorn
+from app_in_thread import serving_app
 from starlette.applications import Starlette
 
 from review_ui.proxies import ProxyStore
@@ -68,15 +66,5 @@ def serving(root: Path) -> Iterator[MediaServer]:
     """Serve the media of `root` while the block lasts."""
     with Catalog.open(root) as catalog:
         context = ServerContext(root, catalog, ReviewService(catalog), ProxyStore(root), access=None)  # type: ignore[arg-type]
-        config = uvicorn.Config(Starlette(routes=media_routes(context)), host="127.0.0.1", port=0, log_level="error")
-        server = uvicorn.Server(config)
-        thread = threading.Thread(target=server.run, daemon=True)
-        thread.start()
-        while not server.started:
-            assert thread.is_alive(), "the server did not start"
-            time.sleep(0.01)
-        try:
-            yield MediaServer(root, catalog, server.servers[0].sockets[0].getsockname()[1])
-        finally:
-            server.should_exit = True
-            thread.join(TIMEOUT_S)
+        with serving_app(Starlette(routes=media_routes(context))) as url:
+            yield MediaServer(root, catalog, int(url.rpartition(":")[2]))

@@ -18,9 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import requests
-import uvicorn
 from marked_episodes import write_marked
-from starlette.types import ASGIApp
 
 from teleloom.catalog import Catalog
 from teleloom.episode.reader import EpisodeReader
@@ -114,22 +112,6 @@ def _keep_reading(running: RunningReview) -> None:
     assert running.process.stdout is not None
     for line in running.process.stdout:
         running.said.append(line)
-
-
-@contextmanager
-def serving_app(app: ASGIApp) -> Iterator[str]:
-    """Serve `app` from a thread of this process; yields its address."""
-    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error", lifespan="off"))
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    try:
-        while not server.started:
-            thread.join(0.01)
-            assert thread.is_alive(), "the server did not start"
-        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        thread.join(10)
 
 
 class Api:

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 import requests
+from app_in_thread import serving_app
 from itsdangerous import URLSafeTimedSerializer
-from review_server import serving_app
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response

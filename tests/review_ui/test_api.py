@@ -7,7 +7,8 @@ from pathlib import Path
 
 import marked_episodes as marked
 import pytest
-from review_server import Api, make_root, serving_app
+from app_in_thread import serving_app
+from review_server import Api, make_root
 from starlette.applications import Starlette
 
 from review_ui.access.cookies import Sessions

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from engine_harness import Film, make_app, make_film, serving
+from app_in_thread import serving_app
+from engine_harness import Film, make_app, make_film
 from marked_episodes import make_id
 from playwright.sync_api import Browser, Page
 
@@ -74,7 +75,7 @@ def _renamed(document: dict[str, Any], number: int) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def address(films: dict[int, Film]) -> Iterator[str]:
-    with serving(make_app(films)) as url:
+    with serving_app(make_app(films)) as url:
         yield url
 
 
@@ -414,7 +415,7 @@ def test_the_servers_own_documents_and_media_are_shown(chromium: Browser, marked
     with Catalog.open(marked_master) as catalog, chromium.new_context() as browsing:
         nobody = cast(AccessPolicy, None)
         context = ServerContext(marked_master, catalog, ReviewService(catalog), ProxyStore(marked_master), nobody)
-        with serving(make_app({}, media_routes(context))) as url:
+        with serving_app(make_app({}, media_routes(context))) as url:
             page = browsing.new_page()
             page.goto(url)
             page.wait_for_function("window.deck")

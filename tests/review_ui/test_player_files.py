@@ -8,7 +8,7 @@ from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
-from engine_harness import serving
+from app_in_thread import serving_app
 from starlette.applications import Starlette
 
 from review_ui.player import assets
@@ -38,7 +38,7 @@ class Client:
 
 @pytest.fixture(scope="module")
 def client() -> Iterator[Client]:
-    with serving(Starlette(routes=[assets.player_route()])) as url:
+    with serving_app(Starlette(routes=[assets.player_route()])) as url:
         yield Client(url.removeprefix("http://"))
 
 

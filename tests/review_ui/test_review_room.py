@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from engine_harness import serving
+from app_in_thread import serving_app
 from marked_episodes import START_NS, make_id
 from playwright.sync_api import Browser, Locator, Page, expect
 from room_harness import make_app
@@ -94,7 +94,7 @@ def catalog(marked_root: Path) -> Iterator[Catalog]:
 
 @pytest.fixture
 def server(marked_root: Path, catalog: Catalog) -> Iterator[str]:
-    with serving(make_app(marked_root, catalog)) as url:
+    with serving_app(make_app(marked_root, catalog)) as url:
         yield url
 
 

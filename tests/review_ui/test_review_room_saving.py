@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from engine_harness import serving as serving_in_thread
+from app_in_thread import serving_app
 from marked_episodes import make_id
 from playwright.sync_api import Browser, Page, Route, expect
 from room_harness import Server, make_app, serving
@@ -38,7 +38,7 @@ def catalog(marked_root: Path) -> Iterator[Catalog]:
 
 @pytest.fixture
 def server(marked_root: Path, catalog: Catalog) -> Iterator[str]:
-    with serving_in_thread(make_app(marked_root, catalog)) as url:
+    with serving_app(make_app(marked_root, catalog)) as url:
         yield url
 
 

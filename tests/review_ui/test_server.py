@@ -16,9 +16,10 @@ from pathlib import Path
 
 import pytest
 import requests
+from app_in_thread import serving_app
 from marked_episodes import make_id, write_marked
 from playwright.sync_api import Browser, ConsoleMessage
-from review_server import Api, RunningReview, free_port, make_root, running_review, serving_app
+from review_server import Api, RunningReview, free_port, make_root, running_review
 from starlette.applications import Starlette
 from starlette.responses import HTMLResponse
 from starlette.routing import Route

@@ -111,7 +111,7 @@ def check_none_is_lost(catalog: Catalog, ids: list[str], doubled: set[str], entr
         by_episode[row.episode_id].append(row.author)
     for episode in ids:
         assert len(set(by_episode[episode])) == len(by_episode[episode]) == (2 if episode in doubled else 1)
-    histories = {episode: catalog.history(episode) for episode in ids}
+    histories = catalog.histories(ids)
     events = list(chain.from_iterable(histories.values()))
     operations = Counter(event.operation for event in events if event.operation is not None)
     assert set(operations.values()) == {1}

@@ -14,6 +14,8 @@ from station.faults.tally import recording_pool
 from station.faults.trials import clean_episode, false_alarms, faulty_episode, trial
 from teleloom.quality.corpus import EpisodeFeatures, rank
 
+pytestmark = pytest.mark.long
+
 TASK, CLEAN = "stack", 19
 TRIED_AS = {
     "frozen camera": "for 2 s",

@@ -4,11 +4,13 @@ import { el } from "./element.js";
 /** Opens a dialog titled `title` in `root`; `content(close)` gives its children. Resolves to what `close` was given. */
 export function ask(root, title, content, className = "") {
   return new Promise((resolve) => {
-    let answer;
     const before = root.getRootNode().activeElement;
-    const close = (value) => {
-      answer = value;
-      dialog.close();
+    // At once and not at the browser's close event: a key pressed before that would reach the room behind.
+    const close = (answer) => {
+      if (!dialog.isConnected) return;
+      dialog.remove();
+      (before?.isConnected ? before : root).focus({ preventScroll: true });
+      resolve(answer);
     };
     const dialog = el(
       "dialog",
@@ -17,11 +19,7 @@ export function ask(root, title, content, className = "") {
       ...content(close),
     );
     dialog.addEventListener("click", (event) => event.target === dialog && close());
-    dialog.addEventListener("close", () => {
-      dialog.remove();
-      (before?.isConnected ? before : root).focus({ preventScroll: true });
-      resolve(answer);
-    });
+    dialog.addEventListener("close", () => close());
     root.append(dialog);
     dialog.showModal();
     dialog.querySelector("[autofocus]")?.focus();
