@@ -172,7 +172,6 @@ def main() -> None:
         "unit": "ms, p95",
         "baseline": baseline,
         "ratio": round(baseline / ours, 2),
-        "sources": {source: asdict(each) for source, each in figures.items()},
     }
     print(json.dumps(result, ensure_ascii=False))
 
