@@ -28,7 +28,7 @@ FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 @click.option("--key", type=FILE, help="The key of the certificate (PEM).")
 @click.option("--behind-proxy", is_flag=True, help="A proxy on this machine does TLS; with --public-url.")
 @click.option("--public-url", metavar="URL", help="The address in the browser, behind a proxy or for --oidc.")
-@click.option("--oidc", type=FILE, help="Sign in at an identity provider: a YAML file, see the page on reviewing.")
+@click.option("--oidc", type=FILE, help="Sign in at an identity provider: a YAML file, see docs/review-access.md.")
 def serve(
     root: Path,
     url: str | None,

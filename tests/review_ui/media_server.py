@@ -13,6 +13,8 @@ from typing import Any
 from app_in_thread import serving_app
 from starlette.applications import Starlette
 
+from review_ui.access import TokenStore
+from review_ui.access.binding import Binding, policy
 from review_ui.proxies import ProxyStore
 from review_ui.service import ReviewService
 from review_ui.web.context import ServerContext
@@ -65,6 +67,7 @@ class MediaServer:
 def serving(root: Path) -> Iterator[MediaServer]:
     """Serve the media of `root` while the block lasts."""
     with Catalog.open(root) as catalog:
-        context = ServerContext(root, catalog, ReviewService(catalog), ProxyStore(root), access=None)  # type: ignore[arg-type]
+        access = policy(Binding(), TokenStore(root), None, "anna")
+        context = ServerContext(root, catalog, ReviewService(catalog), ProxyStore(root), access)
         with serving_app(Starlette(routes=media_routes(context))) as url:
             yield MediaServer(root, catalog, int(url.rpartition(":")[2]))

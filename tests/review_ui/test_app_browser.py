@@ -158,7 +158,6 @@ def test_marked_episodes_are_approved_together_and_what_changed_meanwhile_is_ref
 
 @pytest.mark.long
 def test_a_demo_is_recorded_into_a_fresh_root(page: Page, tmp_path: Path) -> None:
-    pytest.importorskip("mujoco")
     with serving(tmp_path) as url:
         page.goto(url)
         page.get_by_role("button", name="Record a demo").click()

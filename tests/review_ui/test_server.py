@@ -301,12 +301,12 @@ def test_no_acknowledged_verdict_is_lost_when_the_server_is_killed(root: Path) -
             before = sum(len(writer.acknowledged) for writer in writers)
             for thread in threads:
                 thread.start()
-            wait_until(lambda: sum(len(writer.acknowledged) for writer in writers) > before + 5)  # noqa: B023
+            wait_until(lambda before=before: sum(len(writer.acknowledged) for writer in writers) > before + 5)
             time.sleep(chance.uniform(0, 0.5))
             review.kill()
             for thread in threads:
                 thread.join(30)
-            wait_until(lambda: not processes_of(group), 15)  # noqa: B023
+            wait_until(lambda group=group: not processes_of(group), 15)
     with running_review(root) as review:
         api = Api(review.api)
         for writer in writers:
