@@ -29,16 +29,6 @@ ROBOT = RobotSpec(
 )
 
 
-class Wall:
-    """A wall clock that the test sets."""
-
-    def __init__(self) -> None:
-        self.ns = WALL_NS
-
-    def __call__(self) -> int:
-        return self.ns
-
-
 def make_id(number: int) -> str:
     """The id of the episode that began `number` minutes after the first; ids sort by number."""
     return episode_id(WALL_NS + number * 60_000_000_000, bytes([number % 256]) * 10)

@@ -9,10 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from catalog_episodes import Wall
 from sqlalchemy import create_engine, make_url, text
-
-from teleloom.catalog import Catalog
 
 
 @pytest.fixture(scope="session")
@@ -53,14 +50,3 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     with create_engine(server, isolation_level="AUTOCOMMIT").connect() as connection:
         connection.execute(text(f"CREATE DATABASE {name}"))
     return server.set(drivername="postgresql", database=name).render_as_string(hide_password=False)
-
-
-@pytest.fixture
-def wall() -> Wall:
-    return Wall()
-
-
-@pytest.fixture
-def catalog(url: str, tmp_path: Path, wall: Wall) -> Iterator[Catalog]:
-    with Catalog.open(url, root=tmp_path, now=wall) as catalog:
-        yield catalog

@@ -3,11 +3,12 @@ from __future__ import annotations
 import multiprocessing
 import shutil
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from catalog_episodes import WALL_NS, Wall, make_id, write
+from catalog_episodes import WALL_NS, make_id, write
 from episode_samples import make_meta, make_streams
 from sqlalchemy import create_engine, make_url, text
 from sqlalchemy.exc import DBAPIError
@@ -36,6 +37,27 @@ from teleloom.quality import assess
 
 PROCESSES = 8
 ROUNDS = 5
+
+
+class Wall:
+    """A wall clock that the test sets."""
+
+    def __init__(self) -> None:
+        self.ns = WALL_NS
+
+    def __call__(self) -> int:
+        return self.ns
+
+
+@pytest.fixture
+def wall() -> Wall:
+    return Wall()
+
+
+@pytest.fixture
+def catalog(url: str, tmp_path: Path, wall: Wall) -> Iterator[Catalog]:
+    with Catalog.open(url, root=tmp_path, now=wall) as catalog:
+        yield catalog
 
 
 def test_registering_reads_the_file_and_again_changes_nothing(catalog: Catalog, tmp_path: Path) -> None:

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from catalog_crowd import fill_unreviewed
-from catalog_episodes import WALL_NS, Wall, make_id, write
+from catalog_episodes import WALL_NS, make_id, write
 
 from dataset_builder.select import select_episodes
 from teleloom.catalog import (
@@ -27,6 +28,27 @@ from teleloom.clock import NS_PER_S
 
 APPROVE = Verdict(decision="approve")
 LEASE_S = 60.0
+
+
+class Wall:
+    """A wall clock that the test sets."""
+
+    def __init__(self) -> None:
+        self.ns = WALL_NS
+
+    def __call__(self) -> int:
+        return self.ns
+
+
+@pytest.fixture
+def wall() -> Wall:
+    return Wall()
+
+
+@pytest.fixture
+def catalog(url: str, tmp_path: Path, wall: Wall) -> Iterator[Catalog]:
+    with Catalog.open(url, root=tmp_path, now=wall) as catalog:
+        yield catalog
 
 
 @pytest.fixture
