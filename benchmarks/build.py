@@ -29,12 +29,12 @@ import synthetic_episodes
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from dataset_builder.build import build_dataset
-from dataset_builder.example import example_features
+from dataset_builder.build.run import build_dataset
+from dataset_builder.layouts import get_layout
 from dataset_builder.manifest import BuildManifest
-from dataset_builder.select import select_episodes
-from dataset_builder.tfrecord import write_record
-from dataset_builder.trajectory import Trajectory, read_trajectory
+from dataset_builder.rlds.tfrecord import write_record
+from dataset_builder.source.select import select_episodes
+from dataset_builder.source.trajectory import Trajectory, read_trajectory
 from teleloom.catalog import Catalog
 from teleloom.episode.layout import episode_path
 from teleloom.episode.reader import EpisodeReader
@@ -43,6 +43,7 @@ EPISODES = 20
 SECONDS = 15.0
 SIZE = (240, 320)
 MANIFEST = BuildManifest(name="bench")
+LAYOUT = get_layout(MANIFEST.preset, MANIFEST.action)
 Frames = dict[str, list[Any]]
 
 
@@ -114,7 +115,7 @@ def generator(root: Path, out: Path, features: Any, decode: bool) -> None:
 
 def nested(trajectory: Trajectory, images: Frames) -> dict[str, Any]:
     """An episode as a list of steps, the form in which a generator hands it over."""
-    flat = example_features(trajectory, images, np.zeros((len(trajectory), 7), dtype=np.int32))
+    flat = LAYOUT.example(trajectory, images) | {"steps/action_tokens": np.zeros((len(trajectory), 7), dtype=np.int64)}
     steps: list[dict[str, Any]] = [{"observation": {}} for _ in range(len(trajectory))]
     metadata: dict[str, Any] = {}
     for key, values in flat.items():

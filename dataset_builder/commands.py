@@ -16,14 +16,15 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from dataset_builder import documents, gather
-from dataset_builder.build import BuildResult, DatasetExistsError, NothingToBuildError, build_dataset, dry_run
+from dataset_builder.build import documents
+from dataset_builder.build.run import BuildResult, DatasetExistsError, NothingToBuildError, build_dataset, dry_run
 from dataset_builder.codecs import CodecOptionError
 from dataset_builder.dataset import Dataset, NotADatasetError
 from dataset_builder.manifest import BuildManifest
-from dataset_builder.select import select_episodes
-from dataset_builder.verify import Report, verify_dataset
-from dataset_builder.verify_tfds import verify_with_tfds
+from dataset_builder.source import gather
+from dataset_builder.source.select import select_episodes
+from dataset_builder.verify.check import Report, verify_dataset
+from dataset_builder.verify.tfds import verify_with_tfds
 from teleloom.catalog import BuildConflictError, Catalog, CatalogError
 from teleloom.config import ConfigError, describe, load_yaml
 from teleloom.extras import MissingExtraError

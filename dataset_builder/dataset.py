@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dataset_builder import documents
+from dataset_builder.build import documents
 from dataset_builder.codecs import get_codec
-from dataset_builder.features import BadFeaturesError, Leaf, flatten, from_json
 from dataset_builder.ledger import Ledger
 from dataset_builder.manifest import BuildManifest
-from dataset_builder.statistics import Statistics
-from dataset_builder.tokeniser import ActionTokeniser
+from dataset_builder.normalisation.statistics import Statistics
+from dataset_builder.normalisation.tokeniser import ActionTokeniser
+from dataset_builder.rlds.features import BadFeaturesError, Leaf, flatten, from_json
 
 
 class NotADatasetError(ValueError):

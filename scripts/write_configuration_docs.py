@@ -96,7 +96,7 @@ MEANINGS = {
     "BuildManifest.action": "what an action means; only these values exist yet",
     "BuildManifest.codec": "how actions become tokens",
     "BuildManifest.splits": "how episodes are parted",
-    "BuildManifest.max_episodes_per_shard": "most episodes in one shard",
+    "Sharding.max_episodes": "most episodes in one shard",
     "CodecChoice.name": "name of the codec plug-in",
     "CodecChoice.options": "its options",
     "ActionSemantics.kind": "steps, not absolute targets",

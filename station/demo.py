@@ -18,12 +18,12 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from dataset_builder.build import BuildResult, build_dataset
+from dataset_builder.build.run import BuildResult, build_dataset
 from dataset_builder.dataset import Dataset
 from dataset_builder.manifest import BuildManifest
-from dataset_builder.select import select_episodes
-from dataset_builder.verify import Report as Verification
-from dataset_builder.verify import verify_dataset
+from dataset_builder.source.select import select_episodes
+from dataset_builder.verify.check import Report as Verification
+from dataset_builder.verify.check import verify_dataset
 from recorder.config import RecorderConfig
 from recorder.errors import RecorderError
 from recorder.recorder import Recorder

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from dataset_builder.dataset import Dataset
-from dataset_builder.verify import Report as Verification
+from dataset_builder.verify.check import Report as Verification
 from recorder.inspection.curves import Series, sparkline
 from recorder.inspection.episode_page import badge, write_episode_page
 from recorder.inspection.lanes import gripper_lane, tool_lane

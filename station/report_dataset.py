@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dataset_builder.actions import ACTION_NAMES
+from dataset_builder.actions.semantics import ACTION_NAMES
 from dataset_builder.dataset import Dataset
-from dataset_builder.records import decode_example
-from dataset_builder.splits import TRAIN
-from dataset_builder.tfrecord import read_records
-from dataset_builder.verify import Report as Verification
+from dataset_builder.rlds.records import decode_example
+from dataset_builder.rlds.tfrecord import read_records
+from dataset_builder.source.splits import TRAIN
+from dataset_builder.verify.check import Report as Verification
 from recorder.inspection.bars import histogram
 from recorder.inspection.episode_page import badge
 from recorder.inspection.markup import Html, join, section, table, tag

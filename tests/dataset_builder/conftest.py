@@ -9,16 +9,18 @@ from pathlib import Path
 import pytest
 from synthetic_episodes import Episode, write
 
-from dataset_builder.build import BuildResult, build_dataset
-from dataset_builder.candidates import Selection
-from dataset_builder.manifest import BuildManifest, Splits
-from dataset_builder.select import select_episodes
+from dataset_builder.build.run import BuildResult, build_dataset
+from dataset_builder.build.sharding import Sharding
+from dataset_builder.manifest import BuildManifest
+from dataset_builder.source.candidates import Selection
+from dataset_builder.source.select import select_episodes
+from dataset_builder.source.splits import Splits
 from teleloom.catalog import Catalog, parse
 from teleloom.episode.layout import episode_path
 from teleloom.episode.streams import Stream
 
 TASKS = ("put_in_bowl", "stack", "close_drawer")
-MANIFEST = BuildManifest(name="kitchen", max_episodes_per_shard=3, splits=Splits(val_fraction=0.3))
+MANIFEST = BuildManifest(name="kitchen", shards=Sharding(max_episodes=3), splits=Splits(val_fraction=0.3))
 
 
 @dataclass(frozen=True)

@@ -14,11 +14,11 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 from conftest import Station
 
-from dataset_builder.build import BuildResult
-from dataset_builder.records import decode_example
-from dataset_builder.tfrecord import read_records
-from dataset_builder.verify import verify_dataset
-from dataset_builder.verify_tfds import verify_with_tfds
+from dataset_builder.build.run import BuildResult
+from dataset_builder.rlds.records import decode_example
+from dataset_builder.rlds.tfrecord import read_records
+from dataset_builder.verify.check import verify_dataset
+from dataset_builder.verify.tfds import verify_with_tfds
 
 Kitchen = tuple[Station, BuildResult]
 

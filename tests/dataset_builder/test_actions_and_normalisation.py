@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from dataset_builder.actions import deltas, integrate
+from dataset_builder.actions.semantics import deltas, integrate
 from dataset_builder.manifest import BuildManifest
-from dataset_builder.normalise import normalise_q99, unnormalise_q99
-from dataset_builder.splits import TRAIN, VAL, assign
-from dataset_builder.statistics import ACTION_MASK, Statistics, statistics_document
+from dataset_builder.normalisation.schemes import normalise_q99, unnormalise_q99
+from dataset_builder.normalisation.statistics import ACTION_MASK, Statistics, statistics_document
+from dataset_builder.source.splits import TRAIN, VAL, Splits, assign
 from teleloom import pose
 
 
@@ -91,7 +91,7 @@ def test_statistics_of_nothing_are_refused() -> None:
 def test_groups_stay_whole_and_keep_their_side_when_data_is_added() -> None:
     few = {f"e{i}": f"group {i // 3}" for i in range(300)}
     more = few | {f"late {i}": f"late group {i}" for i in range(300)}
-    before, after = assign(few, 0.1), assign(more, 0.1)
+    before, after = assign(few, Splits()), assign(more, Splits())
     assert all(after[episode] == split for episode, split in before.items())
     assert all(len({before[f"e{3 * g + i}"] for i in range(3)}) == 1 for g in range(100))
     assert 0.04 < sum(split == VAL for split in after.values()) / 600 < 0.16
@@ -99,7 +99,7 @@ def test_groups_stay_whole_and_keep_their_side_when_data_is_added() -> None:
 
 @given(st.sets(st.text(max_size=4), min_size=1, max_size=4))
 def test_something_is_always_left_to_train_on(groups: set[str]) -> None:
-    assert TRAIN in assign({group: group for group in groups}, 0.999).values()
+    assert TRAIN in assign({group: group for group in groups}, Splits(val_fraction=0.5, test_fraction=0.499)).values()
 
 
 def test_a_manifest_refuses_image_keys_that_collide() -> None:

@@ -11,12 +11,12 @@ import pytest
 from conftest import MANIFEST, Station
 from synthetic_episodes import Episode, camera_stream, frames_of, streams_of, write
 
-from dataset_builder.actions import integrate
-from dataset_builder.build import BuildResult, DatasetExistsError, NothingToBuildError, dry_run
+from dataset_builder.actions.semantics import integrate
+from dataset_builder.build.run import BuildResult, DatasetExistsError, NothingToBuildError, dry_run
 from dataset_builder.dataset import Dataset
 from dataset_builder.manifest import BuildManifest
-from dataset_builder.records import Decoded, decode_example
-from dataset_builder.tfrecord import read_records
+from dataset_builder.rlds.records import Decoded, decode_example
+from dataset_builder.rlds.tfrecord import read_records
 from teleloom import pose
 from teleloom.episode.layout import episode_path
 from teleloom.episode.reader import EpisodeReader
@@ -55,7 +55,7 @@ def test_every_image_is_byte_for_byte_the_recorded_one(kitchen: Kitchen) -> None
     for identity, record in records_of(result.path).items():
         with EpisodeReader(episode_path(station.root, identity)) as reader:
             steps = reader.steps()
-            for camera, key in MANIFEST.cameras.items():
+            for camera, key in ((name, choice.key) for name, choice in MANIFEST.cameras.items()):
                 frames = [reader.frame_bytes(camera, i) for i in steps.streams[f"cameras/{camera}"].index]
                 assert record[f"steps/observation/{key}"] == frames
                 compared += len(frames)
@@ -250,7 +250,7 @@ def test_a_build_that_fails_leaves_everything_as_it_was(
     path = station.build(tmp_path).path
     before = {file.name: file.read_bytes() for file in path.iterdir()}
     with monkeypatch.context() as patch:
-        patch.setattr("dataset_builder.build.dataset_card", lambda *_: 1 / 0)
+        patch.setattr("dataset_builder.build.run.dataset_card", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             station.build(tmp_path, force=True)
     assert {file.name: file.read_bytes() for file in path.iterdir()} == before

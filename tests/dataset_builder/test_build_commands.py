@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from conftest import Station
 from synthetic_episodes import Episode, write
 
-from dataset_builder.build import BuildResult
+from dataset_builder.build.run import BuildResult
 from dataset_builder.commands import build, verify
 from teleloom.catalog import Catalog
 from teleloom.episode.layout import episode_path

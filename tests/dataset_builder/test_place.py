@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from dataset_builder import place
-from dataset_builder.place import folder_in_place, tidy
+from dataset_builder.build import place
+from dataset_builder.build.place import folder_in_place, tidy
 
 KILLED_WHILE_BUILDING = """
 import sys, time
 from pathlib import Path
-from dataset_builder.place import folder_in_place
+from dataset_builder.build.place import folder_in_place
 with folder_in_place(Path(sys.argv[1])) as folder:
     (folder / "half").write_bytes(b"half")
     print("ready", flush=True)

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dataset_builder.records import BadExampleError, decode_example, encode_example, varints
-from dataset_builder.tfrecord import BadRecordError, read_records, write_record
+from dataset_builder.rlds.records import BadExampleError, decode_example, encode_example, varints
+from dataset_builder.rlds.tfrecord import BadRecordError, read_records, write_record
 
 
 def records_file(path: Path, *records: bytes) -> Path:

@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 from conftest import Station
 
-from dataset_builder.build import BuildResult
+from dataset_builder.build.run import BuildResult
 from dataset_builder.dataset import NotADatasetError
-from dataset_builder.records import Decoded, decode_example, encode_example
-from dataset_builder.tfrecord import read_records, write_record
-from dataset_builder.verify import verify_dataset
+from dataset_builder.rlds.records import Decoded, decode_example, encode_example
+from dataset_builder.rlds.tfrecord import read_records, write_record
+from dataset_builder.verify.check import verify_dataset
 from teleloom.episode.layout import episode_path
 from teleloom.files import write_json
 

@@ -11,10 +11,10 @@ from types import ModuleType
 
 import pytest
 
-from dataset_builder.build import build_dataset
+from dataset_builder.build.run import build_dataset
 from dataset_builder.manifest import BuildManifest
-from dataset_builder.select import select_episodes
-from dataset_builder.verify import verify_dataset
+from dataset_builder.source.select import select_episodes
+from dataset_builder.verify.check import verify_dataset
 from station.report import Reviewed, Story, write_report
 from teleloom.catalog import Catalog
 from teleloom.episode.meta import Instruction, TaskInfo

@@ -7,7 +7,7 @@ import pytest
 from catalog_crowd import fill_unreviewed
 from catalog_episodes import WALL_NS, make_id, write
 
-from dataset_builder.select import select_episodes
+from dataset_builder.source.select import select_episodes
 from teleloom.catalog import (
     BadAnnotationError,
     Catalog,

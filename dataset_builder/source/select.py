@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from dataset_builder.candidates import Candidate, Selection, UnfitEpisodeError
 from dataset_builder.ledger import Rejected
+from dataset_builder.source.candidates import Candidate, Selection, UnfitEpisodeError
 from teleloom.catalog import Catalog, EpisodeRow, EpisodeView
 from teleloom.episode.layout import EPISODES_FOLDER, SUFFIX
 from teleloom.episode.reader import BadEpisodeError, EpisodeReader

@@ -13,20 +13,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dataset_builder import documents
-from dataset_builder.candidates import Selection
-from dataset_builder.card import dataset_card
+from dataset_builder.build import documents
+from dataset_builder.source.candidates import Selection
+from dataset_builder.build.card import dataset_card
 from dataset_builder.codecs import Codec, get_codec
-from dataset_builder.features import dataset_features, to_json
-from dataset_builder.gather import Progress, gather
+from dataset_builder.layouts import Layout, get_layout
+from dataset_builder.rlds.features import to_json
+from dataset_builder.source.gather import Progress, gather
 from dataset_builder.ledger import Emitted, Ledger, Rejected
 from dataset_builder.manifest import BuildManifest
-from dataset_builder.place import folder_in_place, tidy
-from dataset_builder.splits import TRAIN, VAL, assign, position
-from dataset_builder.statistics import Statistics, statistics_document
-from dataset_builder.tokeniser import ActionTokeniser
-from dataset_builder.trajectory import Trajectory
-from dataset_builder.writer import BrokenEpisodeError, Shard, plan_shards, read_images, write_shard
+from dataset_builder.build.place import folder_in_place, tidy
+from dataset_builder.source.splits import TEST, TRAIN, VAL, assign, position
+from dataset_builder.normalisation.statistics import Statistics, statistics_document
+from dataset_builder.normalisation.tokeniser import ActionTokeniser
+from dataset_builder.source.trajectory import Trajectory
+from dataset_builder.build.shards import BrokenEpisodeError, Shard, plan_shards, read_images, with_tokens, write_shard
 from teleloom import __version__
 from teleloom.files import write_json
 
@@ -54,6 +55,7 @@ class _Plan:
     """Everything decided before the first shard is written."""
 
     shards: list[Shard]
+    layout: Layout
     action: Statistics
     statistics: dict[str, Any]
 
@@ -79,7 +81,7 @@ def build_dataset(
         ledger = _ledger(selection, plan.shards, rejected)
         try:
             with folder_in_place(final) as folder:
-                num_bytes = _write_shards(folder, plan.shards, ActionTokeniser(codec, plan.action), report)
+                num_bytes = _write_shards(folder, plan, ActionTokeniser(codec, plan.action), report)
                 _write_documents(folder, plan, codec, manifest, ledger, num_bytes)
                 write_json(folder / documents.LOCK, _lock(manifest, selection, plan.shards, final))
         except BrokenEpisodeError as error:
@@ -116,16 +118,19 @@ def _plan(trajectories: Sequence[Trajectory], rejected: Sequence[Rejected], mani
         reasons = Counter(entry.reason for entry in rejected)
         counted = ", ".join(f"{reason} ({count})" for reason, count in sorted(reasons.items()))
         raise NothingToBuildError(f"no episode is left to build from: {counted or 'there are none'}; see --dry-run")
-    sides = assign({t.candidate.episode_id: t.group for t in trajectories}, manifest.splits.val_fraction)
+    sides = assign({t.candidate.episode_id: t.group for t in trajectories}, manifest.splits)
     # By the hash of their ids, episodes of all tasks and times are mixed within each shard, and always in one order.
     ordered = sorted(trajectories, key=lambda t: (position(t.candidate.episode_id), t.candidate.episode_id))
     shards: list[Shard] = []
-    for split in (TRAIN, VAL):
+    for split in (TRAIN, VAL, TEST):
         own = [t for t in ordered if sides[t.candidate.episode_id] == split]
-        shards += plan_shards(manifest.name, split, own, manifest.max_shard_bytes, manifest.max_episodes_per_shard)
+        shards += plan_shards(manifest.name, split, own, manifest.shards.max_bytes, manifest.shards.max_episodes)
     train = [t for t in ordered if sides[t.candidate.episode_id] == TRAIN]
-    action, document = statistics_document(manifest.name, [t.action for t in train], [t.state for t in train])
-    return _Plan(shards, action, document)
+    layout = get_layout(manifest.preset, manifest.action)
+    action, document = statistics_document(
+        manifest.name, [layout.action(t) for t in train], [layout.proprio(t) for t in train]
+    )
+    return _Plan(shards, layout, action, document)
 
 
 def _ledger(selection: Selection, shards: Sequence[Shard], rejected: Sequence[Rejected]) -> Ledger:
@@ -136,14 +141,14 @@ def _ledger(selection: Selection, shards: Sequence[Shard], rejected: Sequence[Re
 
 
 def _write_shards(
-    folder: Path, shards: Sequence[Shard], tokeniser: ActionTokeniser, progress: Progress
+    folder: Path, plan: _Plan, tokeniser: ActionTokeniser, progress: Progress
 ) -> dict[str, int]:
     num_bytes = {}
-    total = sum(len(shard.trajectories) for shard in shards)
+    total = sum(len(shard.trajectories) for shard in plan.shards)
     done = 0
-    for shard in shards:
+    for shard in plan.shards:
         progress("writing", done, total)
-        num_bytes[shard.name] = write_shard(folder, shard, tokeniser)
+        num_bytes[shard.name] = write_shard(folder, shard, plan.layout, tokeniser)
         done += len(shard.trajectories)
     progress("writing", total, total)
     return num_bytes
@@ -159,7 +164,7 @@ def _write_documents(
 ) -> None:
     first = plan.shards[0].trajectories[0]
     tokens = f"{codec.name} codec v{codec.version} of the q99-normalised action"
-    features = dataset_features(first.layout, manifest.action.sentence(), tokens)
+    features = with_tokens(plan.layout.features(first.shape), 7, tokens)
     rates = [t.rate_hz for shard in plan.shards for t in shard.trajectories]
     metadata = documents.metadata(manifest, codec, first.robot, rates)
     write_json(folder / documents.FEATURES, to_json(features))

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from dataset_builder.candidates import Candidate
+from dataset_builder.source.candidates import Candidate
 from dataset_builder.codecs import Codec
 from dataset_builder.manifest import BuildManifest
-from dataset_builder.trajectory import Trajectory
-from dataset_builder.writer import Shard
+from dataset_builder.source.trajectory import Trajectory
+from dataset_builder.build.shards import Shard
 from teleloom.catalog.view import EpisodeView
 
 FEATURES = "features.json"
@@ -61,7 +61,7 @@ def metadata(manifest: BuildManifest, codec: Codec, robot: str, rates_hz: Sequen
             "statistics_split": "train",
         },
         "robot": robot,
-        "cameras": manifest.cameras,
+        "cameras": {name: choice.model_dump(mode="json") for name, choice in manifest.cameras.items()},
         "step_rates_hz": sorted(set(rates_hz)),
     }
 

@@ -8,80 +8,99 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from dataset_builder.actions import deltas
-from dataset_builder.candidates import Candidate, UnfitEpisodeError
-from dataset_builder.features import Layout
-from dataset_builder.manifest import BuildManifest, GroupKey
-from teleloom import pose
+from dataset_builder.manifest import BuildManifest
+from dataset_builder.source.candidates import Candidate, UnfitEpisodeError
+from dataset_builder.source.shape import Shape
+from dataset_builder.source.splits import GroupKey
 from teleloom.episode.meta import EpisodeMeta
 from teleloom.episode.reader import EpisodeReader
 from teleloom.episode.steps import AlignedStream, Steps
 from teleloom.episode.streams import CAMERA_PREFIX
 from teleloom.specs import CameraSpec
 
-Floats = NDArray[np.float32]
+Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 Indices = NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
 class Trajectory:
-    """T steps of an episode.
+    """T steps of an episode of an arm with J joints, free of any dataset's layout.
 
     cameras: the camera behind each image key. frames: for each image key, the T rows of its stream to show.
-    state (T, 8), joint_state (T, J), action (T, 7): see `features.dataset_features`. is_intervention, is_valid: (T,).
+    t_ns: (T,). ee_pose: (T, 7) measured tool pose; joints: (T, J) rad; gripper: (T,) opening, all measured.
+    target: (T, 8) tool pose and gripper opening commanded; joint_target: (T, J+1) the same in joints. human_target,
+    policy_target: (T, 8) what each pilot asked for, NaN where it asked for nothing. control_mode: (T,) ControlMode.
+    is_intervention: (T,) a person corrected a policy. is_valid: (T,) all observations were fresh.
     """
 
     candidate: Candidate
     robot: str
+    gripper_max_m: float
     rate_hz: float
-    layout: Layout
+    shape: Shape
     group: str
     task: str
     operator: str
     outcome: str
+    policy_version: str | None
     instruction: str
     instructions: tuple[str, ...]
     cameras: dict[str, str]
     frames: dict[str, Indices]
-    state: Floats
-    joint_state: Floats
-    action: Floats
+    t_ns: Indices
+    ee_pose: Floats
+    joints: Floats
+    gripper: Floats
+    target: Floats
+    joint_target: Floats
+    human_target: Floats
+    policy_target: Floats
+    control_mode: NDArray[np.uint8]
     is_intervention: Flags
     is_valid: Flags
 
     def __len__(self) -> int:
-        return len(self.action)
+        return len(self.t_ns)
 
 
 def read_trajectory(reader: EpisodeReader, candidate: Candidate, manifest: BuildManifest) -> Trajectory:
     """The trajectory of an open episode. Raises UnfitEpisodeError when the dataset cannot hold it."""
     meta, view = reader.meta, candidate.view
     task = meta.task.model_copy(update={"instructions": view.instructions(meta.task)})
-    specs = _camera_specs(meta, manifest.cameras)
+    keys = {camera: choice.key for camera, choice in manifest.cameras.items()}
+    specs = _camera_specs(meta, keys)
     steps = reader.steps() if manifest.step_rate_hz is None else reader.steps(manifest.step_rate_hz)
     kept = _kept(steps, view.trim)
-    aligned = {key: _shown(steps, camera, kept) for camera, key in manifest.cameras.items()}
-    state = _state(steps.ee_pose[kept], steps.state[kept, -1], meta.robot.gripper_max_m)
+    aligned = {key: _shown(steps, camera, kept) for camera, key in keys.items()}
     fresh = np.logical_and.reduce([stream.valid[kept] for stream in (*aligned.values(), steps.streams["robot"])])
+    state = _finite("state", steps.state[kept])
     return Trajectory(
         candidate=candidate,
         robot=meta.robot.name,
+        gripper_max_m=meta.robot.gripper_max_m,
         rate_hz=steps.rate_hz,
-        layout=Layout(
+        shape=Shape(
             tuple(sorted((key, specs[key].height, specs[key].width) for key in specs)), len(meta.robot.joint_names)
         ),
         group=group_key(meta, manifest.splits.group_by),
         task=task.name,
         operator=meta.operator,
         outcome=view.outcome or meta.outcome,
+        policy_version=meta.policy_version,
         instruction=task.spoken,
         instructions=tuple(instruction.text for instruction in task.instructions),
-        cameras={key: camera for camera, key in manifest.cameras.items()},
+        cameras={key: camera for camera, key in keys.items()},
         frames={key: stream.index[kept] for key, stream in aligned.items()},
-        state=_finite("state", state),
-        joint_state=_finite("joint_state", steps.state[kept, :-1]),
-        action=_finite("action", deltas(steps.action[kept], steps.ee_pose[kept][0])),
+        t_ns=steps.t_ns[kept],
+        ee_pose=_finite("tool pose", steps.ee_pose[kept]),
+        joints=state[:, :-1],
+        gripper=state[:, -1],
+        target=_finite("action", steps.action[kept]),
+        joint_target=_finite("joint action", steps.action_joint[kept]),
+        human_target=steps.action_human[kept],
+        policy_target=steps.action_policy[kept],
+        control_mode=steps.control_mode[kept],
         is_intervention=steps.is_intervention[kept],
         is_valid=fresh,
     )
@@ -96,6 +115,7 @@ def group_key(meta: EpisodeMeta, group_by: Sequence[GroupKey]) -> str:
         "operator": meta.operator,
         "station": meta.station,
         "episode": meta.episode_id,
+        "lineage": meta.policy_version or "human",
     }
     return " ".join(f"{key}={values[key]}" for key in group_by)
 
@@ -130,15 +150,8 @@ def _shown(steps: Steps, camera: str, kept: slice) -> AlignedStream:
     return stream
 
 
-def _state(ee_pose: NDArray[np.float64], opening: NDArray[np.float64], gripper_max_m: float) -> NDArray[np.float64]:
-    """LIBERO's state (T, 8): tool position, rotation vector, and the positions of both fingers, mirrored."""
-    rotations = np.reshape([pose.rotvec_from_quat(quat) for quat in ee_pose[:, 3:].tolist()], (-1, 3))
-    finger = opening[:, None] * (gripper_max_m / 2.0)
-    return np.concatenate([ee_pose[:, :3], rotations, finger, -finger], axis=1)
-
-
-def _finite(name: str, values: NDArray[np.float64]) -> Floats:
+def _finite(name: str, values: Floats) -> Floats:
     missing = ~np.isfinite(values).all(axis=1)
     if missing.any():
         raise UnfitEpisodeError("not-finite", f"{name} is NaN or infinite at step {int(np.argmax(missing))}")
-    return values.astype(np.float32)
+    return values

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from dataset_builder.actions import ACTION_NAMES
+from dataset_builder.actions.semantics import ACTION_NAMES
 from dataset_builder.ledger import Ledger
 from dataset_builder.manifest import BuildManifest
 
@@ -38,7 +38,7 @@ def dataset_card(
         ),
         "",
         f"Robot `{metadata['robot']}`, steps at {rates} Hz, images "
-        + ", ".join(f"`{key}` (camera {camera})" for camera, key in manifest.cameras.items())
+        + ", ".join(f"`{choice.key}` (camera {camera})" for camera, choice in manifest.cameras.items())
         + ". Images are the JPEG bytes that the cameras recorded.",
         "",
         "## Actions",

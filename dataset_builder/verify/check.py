@@ -16,19 +16,19 @@ from typing import Any
 
 import numpy as np
 
-from dataset_builder.candidates import UnfitEpisodeError
+from dataset_builder.build.documents import pinned_candidate
+from dataset_builder.build.shards import record_features
 from dataset_builder.dataset import Dataset
-from dataset_builder.documents import pinned_candidate
-from dataset_builder.example import example_features
-from dataset_builder.features import Image
-from dataset_builder.inspection import record_faults, step_count, token_faults
+from dataset_builder.layouts import get_layout
 from dataset_builder.ledger import Ledger, LedgerImbalanceError
-from dataset_builder.records import BadExampleError, Decoded, decode_example
-from dataset_builder.splits import TRAIN
-from dataset_builder.statistics import statistics_document
-from dataset_builder.tfrecord import BadRecordError, read_records
-from dataset_builder.trajectory import read_trajectory
-from dataset_builder.writer import read_images
+from dataset_builder.normalisation.statistics import statistics_document
+from dataset_builder.rlds.features import Image
+from dataset_builder.rlds.records import BadExampleError, Decoded, decode_example
+from dataset_builder.rlds.tfrecord import BadRecordError, read_records
+from dataset_builder.source.candidates import UnfitEpisodeError
+from dataset_builder.source.splits import TRAIN
+from dataset_builder.source.trajectory import read_trajectory
+from dataset_builder.verify.inspection import record_faults, step_count, token_faults
 from teleloom.episode.reader import BadEpisodeError, EpisodeReader
 
 Record = Mapping[str, Decoded]
@@ -134,8 +134,8 @@ def _source_faults(
                 yield f"{candidate.file_path} is no longer the episode that was built"
                 return
             trajectory = read_trajectory(reader, candidate, dataset.manifest)
-        tokens = dataset.tokeniser.encode(trajectory.action)
-        expected = example_features(trajectory, read_images(trajectory), tokens)
+        layout = get_layout(dataset.manifest.preset, dataset.manifest.action)
+        expected = record_features(trajectory, layout, dataset.tokeniser)
     except (BadEpisodeError, UnfitEpisodeError) as error:
         yield f"its source cannot be used any more: {error}"
         return

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from dataset_builder.statistics import Statistics
+from dataset_builder.normalisation.statistics import Statistics
 
 EPSILON = 1e-8
 

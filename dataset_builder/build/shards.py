@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dataset_builder.candidates import UnfitEpisodeError
-from dataset_builder.example import example_features
-from dataset_builder.jpeg import BadImageError, check_jpeg
-from dataset_builder.records import encode_example
-from dataset_builder.tfrecord import write_record
-from dataset_builder.tokeniser import ActionTokeniser
-from dataset_builder.trajectory import Trajectory
+from dataset_builder.source.candidates import UnfitEpisodeError
+import numpy as np
+from dataset_builder.layouts import Layout
+from dataset_builder.rlds.jpeg import BadImageError, check_jpeg
+from dataset_builder.rlds.features import Tensor, Tree
+from dataset_builder.rlds.records import Values, encode_example
+from dataset_builder.rlds.tfrecord import write_record
+from dataset_builder.normalisation.tokeniser import ActionTokeniser
+from dataset_builder.source.trajectory import Trajectory
 from teleloom.episode.reader import BadEpisodeError, EpisodeReader
 from teleloom.files import atomic_writer
 
@@ -56,7 +58,7 @@ def plan_shards(
     ]
 
 
-def write_shard(folder: Path, shard: Shard, tokeniser: ActionTokeniser) -> int:
+def write_shard(folder: Path, shard: Shard, layout: Layout, tokeniser: ActionTokeniser) -> int:
     """Write `folder/shard.name`, whole or not at all. Returns the bytes of its records, without their framing.
 
     Raises BrokenEpisodeError naming the first episode whose images cannot be used.
@@ -64,12 +66,23 @@ def write_shard(folder: Path, shard: Shard, tokeniser: ActionTokeniser) -> int:
     num_bytes = 0
     with atomic_writer(folder / shard.name) as temporary, temporary.open("wb") as file:
         for trajectory in shard.trajectories:
-            images = read_images(trajectory)
-            tokens = tokeniser.encode(trajectory.action)
-            record = encode_example(example_features(trajectory, images, tokens))
+            record = encode_example(record_features(trajectory, layout, tokeniser))
             write_record(file, record)
             num_bytes += len(record)
     return num_bytes
+
+
+def record_features(trajectory: Trajectory, layout: Layout, tokeniser: ActionTokeniser) -> dict[str, Values]:
+    """Everything that the record of `trajectory` holds. Raises BrokenEpisodeError."""
+    tokens = tokeniser.encode(layout.action(trajectory))
+    return layout.example(trajectory, read_images(trajectory)) | {"steps/action_tokens": tokens.astype(np.int64)}
+
+
+def with_tokens(features: Tree, width: int, doc: str) -> Tree:
+    """The features of a layout and the action tokens, `width` a step."""
+    steps = features["steps"]
+    assert isinstance(steps, Mapping)
+    return {**features, "steps": {**steps, "action_tokens": Tensor("int32", (width,), doc)}}
 
 
 def read_images(trajectory: Trajectory) -> dict[str, list[bytes]]:
@@ -81,7 +94,7 @@ def read_images(trajectory: Trajectory) -> dict[str, list[bytes]]:
     images: dict[str, list[bytes]] = {}
     try:
         with EpisodeReader(trajectory.candidate.path) as reader:
-            for key, height, width in trajectory.layout.images:
+            for key, height, width in trajectory.shape.images:
                 camera = trajectory.cameras[key]
                 images[key] = list(reader.frames(camera, trajectory.frames[key]))
                 _check_images(episode, camera, images[key], (height, width))

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from dataset_builder.codecs import InvalidActionError, InvalidTokenError
-from dataset_builder.features import Image, Leaf, Tensor
-from dataset_builder.jpeg import BadImageError, check_jpeg
-from dataset_builder.records import Decoded
-from dataset_builder.tokeniser import ActionTokeniser
+from dataset_builder.normalisation.tokeniser import ActionTokeniser
+from dataset_builder.rlds.features import Image, Leaf, Tensor
+from dataset_builder.rlds.jpeg import BadImageError, check_jpeg
+from dataset_builder.rlds.records import Decoded
 
 _STEPS = "steps/"
 

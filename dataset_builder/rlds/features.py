@@ -46,52 +46,6 @@ class BadFeaturesError(ValueError):
     """A features.json that this builder did not write. The message names the feature it stumbled over."""
 
 
-@dataclass(frozen=True)
-class Layout:
-    """What all episodes of one dataset share: image keys with their (height, width), and the number of joints."""
-
-    images: tuple[tuple[str, int, int], ...]
-    joints: int
-
-    def __str__(self) -> str:
-        images = ", ".join(f"{key} {width}x{height}" for key, height, width in self.images)
-        return f"{self.joints} joints, {images}"
-
-
-def dataset_features(layout: Layout, action_doc: str, tokens_doc: str) -> Tree:
-    """The tree of a dataset with this layout: LIBERO's names for what LIBERO has, and what teleloom adds."""
-    observation: dict[str, Leaf | Tree] = {key: Image(height, width) for key, height, width in layout.images}
-    observation["state"] = Tensor(
-        "float32", (8,), "measured tool position xyz m, rotation vector rad, base frame; both finger positions m"
-    )
-    observation["joint_state"] = Tensor("float32", (layout.joints,), "measured joint positions, rad")
-    step: dict[str, Leaf | Tree] = {
-        "observation": observation,
-        "action": Tensor("float32", (7,), action_doc),
-        "action_tokens": Tensor("int32", (7,), tokens_doc),
-        "language_instruction": Text(),
-        "discount": Tensor("float32"),
-        "reward": Tensor("float32", doc="1 at the last step of a success, else 0"),
-        "is_first": Tensor("bool"),
-        "is_last": Tensor("bool"),
-        "is_terminal": Tensor("bool", doc="the last step: a demonstration ends where its operator ended it"),
-        "is_intervention": Tensor("bool", doc="a human corrected a policy in this step"),
-        "is_valid": Tensor("bool", doc="every observation of this step was fresh when the step was taken"),
-    }
-    return {"steps": step, "episode_metadata": _EPISODE_METADATA}
-
-
-_EPISODE_METADATA: Tree = {
-    "episode_id": Text(),
-    "file_path": Text("the source episode, relative to the station's root"),
-    "task": Text(),
-    "operator": Text(),
-    "outcome": Text("success, partial, failure or unknown"),
-    "instructions": Text("every way the task was said, a JSON list of texts"),
-    "weight": Tensor("float32", doc="sampling weight given in review"),
-}
-
-
 def flatten(tree: Tree, prefix: str = "") -> Iterator[tuple[str, Leaf]]:
     """Each leaf with its key in the record, e.g. `steps/observation/state`, sorted by key."""
     for name in sorted(tree):

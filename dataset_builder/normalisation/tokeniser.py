@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from dataset_builder.codecs import Codec
-from dataset_builder.normalise import normalise_q99, unnormalise_q99
-from dataset_builder.statistics import Statistics
+from dataset_builder.normalisation.schemes import normalise_q99, unnormalise_q99
+from dataset_builder.normalisation.statistics import Statistics
 
 
 @dataclass(frozen=True)

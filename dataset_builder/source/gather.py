@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 
-from dataset_builder.candidates import Candidate, UnfitEpisodeError
 from dataset_builder.ledger import Rejected
 from dataset_builder.manifest import BuildManifest
-from dataset_builder.trajectory import Trajectory, read_trajectory
+from dataset_builder.source.candidates import Candidate, UnfitEpisodeError
+from dataset_builder.source.trajectory import Trajectory, read_trajectory
 from teleloom.episode.reader import BadEpisodeError, EpisodeReader
 
 Progress = Callable[[str, int, int], None]
@@ -31,21 +31,21 @@ def gather(candidates: Sequence[Candidate], manifest: BuildManifest, progress: P
         except UnfitEpisodeError as error:
             rejected.append(Rejected(candidate.episode_id, error.reason, str(error)))
     progress("reading", len(candidates), len(candidates))
-    alike, different = _alike(trajectories, manifest.robot)
+    alike, different = _alike(trajectories, manifest.select.robot)
     return alike, rejected + different
 
 
 def _alike(trajectories: Sequence[Trajectory], robot: str | None) -> Gathered:
     """Those of the robot and image sizes that most have: a dataset has one shape for everything."""
-    kinds = Counter((t.robot, t.layout) for t in trajectories if robot in (None, t.robot))
+    kinds = Counter((t.robot, t.shape) for t in trajectories if robot in (None, t.robot))
     if not kinds:
         return [], [_different(t, f"the manifest wants robot {robot}") for t in trajectories]
     chosen = max(kinds, key=lambda kind: (kinds[kind], repr(kind)))
     shape = f"the dataset has robot {chosen[0]} ({chosen[1]})"
-    alike = [t for t in trajectories if (t.robot, t.layout) == chosen]
-    return alike, [_different(t, shape) for t in trajectories if (t.robot, t.layout) != chosen]
+    alike = [t for t in trajectories if (t.robot, t.shape) == chosen]
+    return alike, [_different(t, shape) for t in trajectories if (t.robot, t.shape) != chosen]
 
 
 def _different(trajectory: Trajectory, wanted: str) -> Rejected:
-    detail = f"it has robot {trajectory.robot} ({trajectory.layout}); {wanted}; build it as a dataset of its own"
+    detail = f"it has robot {trajectory.robot} ({trajectory.shape}); {wanted}; build it as a dataset of its own"
     return Rejected(trajectory.candidate.episode_id, "other-layout", detail)

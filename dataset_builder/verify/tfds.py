@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 
 from dataset_builder.dataset import Dataset
-from dataset_builder.features import Image, flatten, from_json
-from dataset_builder.records import Decoded, decode_example
-from dataset_builder.tfrecord import read_records
-from dataset_builder.verify import Report
+from dataset_builder.rlds.features import Image, flatten, from_json
+from dataset_builder.rlds.records import Decoded, decode_example
+from dataset_builder.rlds.tfrecord import read_records
+from dataset_builder.verify.check import Report
 from teleloom.extras import require
 
 QUIET = {"TF_CPP_MIN_LOG_LEVEL": "2", "TF_ENABLE_ONEDNN_OPTS": "0"}

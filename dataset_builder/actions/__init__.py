@@ -1,0 +1,1 @@
+"""What an action means, as data, and how one meaning becomes another."""

@@ -1,0 +1,1 @@
+"""Where shards are written: in this process, in a pool, on Dask or on Beam."""

@@ -1,0 +1,1 @@
+"""The RLDS file format: features, records and TFRecord files, without TensorFlow."""

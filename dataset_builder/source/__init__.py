@@ -1,0 +1,1 @@
+"""What goes into a dataset: which episodes, and what each of them holds."""
