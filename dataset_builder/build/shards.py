@@ -94,10 +94,9 @@ def read_images(trajectory: Trajectory) -> dict[str, list[bytes]]:
     images: dict[str, list[bytes]] = {}
     try:
         with EpisodeReader(trajectory.candidate.path) as reader:
-            for key, height, width in trajectory.shape.images:
-                camera = trajectory.cameras[key]
+            for key, camera in sorted(trajectory.cameras.items()):
                 images[key] = list(reader.frames(camera, trajectory.frames[key]))
-                _check_images(episode, camera, images[key], (height, width))
+                _check_images(episode, camera, images[key], trajectory.recorded[key])
     except BadEpisodeError as error:
         raise BrokenEpisodeError(episode, "bad-file", error.fault) from None
     return images

@@ -27,7 +27,8 @@ Indices = NDArray[np.int64]
 class Trajectory:
     """T steps of an episode of an arm with J joints, free of any dataset's layout.
 
-    cameras: the camera behind each image key. frames: for each image key, the T rows of its stream to show.
+    shape: of the records, images as the dataset will hold them. cameras: the camera behind each image key.
+    recorded: (height, width) of its images as recorded. frames: for each image key, the T rows of its stream to show.
     t_ns: (T,). ee_pose: (T, 7) measured tool pose; joints: (T, J) rad; gripper: (T,) opening, all measured.
     target: (T, 8) tool pose and gripper opening commanded; joint_target: (T, J+1) the same in joints. human_target,
     policy_target: (T, 8) what each pilot asked for, NaN where it asked for nothing. control_mode: (T,) ControlMode.
@@ -47,6 +48,7 @@ class Trajectory:
     instruction: str
     instructions: tuple[str, ...]
     cameras: dict[str, str]
+    recorded: dict[str, tuple[int, int]]
     frames: dict[str, Indices]
     t_ns: Indices
     ee_pose: Floats
@@ -70,6 +72,8 @@ def read_trajectory(reader: EpisodeReader, candidate: Candidate, manifest: Build
     task = meta.task.model_copy(update={"instructions": view.instructions(meta.task)})
     keys = {camera: choice.key for camera, choice in manifest.cameras.items()}
     specs = _camera_specs(meta, keys)
+    recorded = {key: (spec.height, spec.width) for key, spec in specs.items()}
+    sizes = {choice.key: choice.size for choice in manifest.cameras.values()}
     steps = reader.steps() if manifest.step_rate_hz is None else reader.steps(manifest.step_rate_hz)
     kept = _kept(steps, view.trim)
     aligned = {key: _shown(steps, camera, kept) for camera, key in keys.items()}
@@ -80,9 +84,7 @@ def read_trajectory(reader: EpisodeReader, candidate: Candidate, manifest: Build
         robot=meta.robot.name,
         gripper_max_m=meta.robot.gripper_max_m,
         rate_hz=steps.rate_hz,
-        shape=Shape(
-            tuple(sorted((key, specs[key].height, specs[key].width) for key in specs)), len(meta.robot.joint_names)
-        ),
+        shape=Shape(tuple((key, *(sizes[key] or recorded[key])) for key in sorted(sizes)), len(meta.robot.joint_names)),
         group=group_key(meta, manifest.splits.group_by),
         task=task.name,
         operator=meta.operator,
@@ -91,6 +93,7 @@ def read_trajectory(reader: EpisodeReader, candidate: Candidate, manifest: Build
         instruction=task.spoken,
         instructions=tuple(instruction.text for instruction in task.instructions),
         cameras={key: camera for camera, key in keys.items()},
+        recorded=recorded,
         frames={key: stream.index[kept] for key, stream in aligned.items()},
         t_ns=steps.t_ns[kept],
         ee_pose=_finite("tool pose", steps.ee_pose[kept]),
