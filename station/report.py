@@ -11,7 +11,6 @@ from dataset_builder.verify.check import Report as Verification
 from recorder.inspection.curves import Series, sparkline
 from recorder.inspection.episode_page import badge, write_episode_page
 from recorder.inspection.lanes import gripper_lane, tool_lane
-from recorder.inspection.markup import Html, facts, join, page, section, tag
 from recorder.inspection.sheet import filmstrip, instants, jpeg_cameras
 from recorder.inspection.summary import EpisodeSummary
 from recorder.inspection.words import size
@@ -19,6 +18,7 @@ from station.report_dataset import dataset_section
 from teleloom.catalog.view import EpisodeView
 from teleloom.episode.reader import EpisodeReader
 from teleloom.files import atomic_write_bytes
+from teleloom.pages.markup import Html, facts, join, page, section, tag
 from teleloom.quality import QualityConfig
 from teleloom.quality.recording import read_recording
 

@@ -15,10 +15,10 @@ from dataset_builder.rlds.records import decode_example
 from dataset_builder.rlds.tfrecord import read_records
 from dataset_builder.source.splits import TRAIN
 from dataset_builder.verify.check import Report as Verification
-from recorder.inspection.bars import histogram
 from recorder.inspection.episode_page import badge
-from recorder.inspection.markup import Html, join, section, table, tag
 from recorder.inspection.words import size
+from teleloom.pages.bars import histogram
+from teleloom.pages.markup import Html, join, section, table, tag
 
 BINS = 48
 

@@ -14,7 +14,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from recorder.inspection.markup import Html, join, tag
+from teleloom.pages.markup import Html, join, tag
 
 Array = NDArray[np.float64]
 

@@ -7,12 +7,12 @@ from pathlib import Path
 
 from recorder.inspection.curves import Piece, figure
 from recorder.inspection.lanes import episode_lanes, finding_pieces, intervention_pieces
-from recorder.inspection.markup import Html, facts, join, page, section, table, tag
 from recorder.inspection.sheet import contact_sheet, instants, jpeg_cameras
 from recorder.inspection.summary import EpisodeSummary, summarise
 from recorder.inspection.words import dropped, never_came, size
 from teleloom.episode.reader import EpisodeReader
 from teleloom.files import atomic_write_bytes
+from teleloom.pages.markup import Html, facts, join, page, section, table, tag
 from teleloom.quality import Finding, QualityConfig
 from teleloom.quality.recording import read_recording
 

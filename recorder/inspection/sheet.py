@@ -8,9 +8,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from recorder.inspection.markup import Html, image, tag
 from teleloom.episode.reader import EpisodeReader
 from teleloom.episode.streams import CAMERA_PREFIX
+from teleloom.pages.markup import Html, image, tag
 from teleloom.quality import Finding
 
 MAX_PICTURE_BYTES = 8 * 1024 * 1024

@@ -40,6 +40,11 @@ class BadEpisodeError(ValueError):
         super().__init__(f"{path}: {fault}; {remedy}")
         self.path = path
         self.fault = fault
+        self.remedy = remedy
+
+
+class UnknownVersionError(BadEpisodeError):
+    """An episode file of a version of the format that this software does not read."""
 
 
 class EpisodeReader:
@@ -193,7 +198,7 @@ class EpisodeReader:
         if head.get("format") != FORMAT:
             raise BadEpisodeError(self.path, f"is HDF5 but no {FORMAT}", "convert it with an importer")
         if head.get("version") != VERSION:
-            raise BadEpisodeError(
+            raise UnknownVersionError(
                 self.path, f"is version {head.get('version')} of {FORMAT}; this reads {VERSION}", "update teleloom"
             )
         return head

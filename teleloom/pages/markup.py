@@ -66,7 +66,7 @@ def section(title: str, *children: object, note: object = "") -> Html:
 
 def page(title: str, *body: object) -> str:
     """A whole document: inline style, light and dark, no scripts, nothing loaded from anywhere."""
-    style = files("recorder.inspection").joinpath("page.css").read_text(encoding="utf-8")
+    style = files("teleloom.pages").joinpath("page.css").read_text(encoding="utf-8")
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{html.escape(POLICY)}">\n'

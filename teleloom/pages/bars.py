@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from recorder.inspection.markup import Html, tag
+from teleloom.pages.markup import Html, tag
 
 AXIS_HEIGHT = 18.0
 

@@ -1,0 +1,1 @@
+"""Pages and pictures that are whole in one file: HTML without scripts, and SVG."""
