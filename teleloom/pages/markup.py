@@ -64,14 +64,19 @@ def section(title: str, *children: object, note: object = "") -> Html:
     return tag("section", tag("h2", title), tag("p", note, class_="aside") if note else "", *children)
 
 
+def style(*sheets: str) -> Html:
+    """The named style sheets of this package, one after another."""
+    package = files("teleloom.pages")
+    return Html("".join(package.joinpath(sheet).read_text(encoding="utf-8") for sheet in sheets))
+
+
 def page(title: str, *body: object) -> str:
     """A whole document: inline style, light and dark, no scripts, nothing loaded from anywhere."""
-    style = files("teleloom.pages").joinpath("page.css").read_text(encoding="utf-8")
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{html.escape(POLICY)}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         '<meta name="color-scheme" content="light dark">\n'
-        f"<title>{html.escape(title)}</title>\n<style>\n{style}</style>\n</head>\n"
+        f"<title>{html.escape(title)}</title>\n<style>\n{style('theme.css', 'page.css', 'charts.css')}</style>\n</head>\n"
         f"<body>\n<main>\n{join(body, chr(10))}\n</main>\n</body>\n</html>\n"
     )
