@@ -72,11 +72,12 @@ def style(*sheets: str) -> Html:
 
 def page(title: str, *body: object) -> str:
     """A whole document: inline style, light and dark, no scripts, nothing loaded from anywhere."""
+    sheets = style("theme.css", "page.css", "charts.css")
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{html.escape(POLICY)}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         '<meta name="color-scheme" content="light dark">\n'
-        f"<title>{html.escape(title)}</title>\n<style>\n{style('theme.css', 'page.css', 'charts.css')}</style>\n</head>\n"
+        f"<title>{html.escape(title)}</title>\n<style>\n{sheets}</style>\n</head>\n"
         f"<body>\n<main>\n{join(body, chr(10))}\n</main>\n</body>\n</html>\n"
     )
