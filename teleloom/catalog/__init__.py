@@ -33,7 +33,7 @@ from teleloom.catalog.errors import (
 )
 from teleloom.catalog.opinions import Opinion, Status
 from teleloom.catalog.queue import Queue
-from teleloom.catalog.rows import BuildRow, EpisodeRow, Lease, ReviewerDay, VerdictRow
+from teleloom.catalog.rows import BuildRow, EpisodeOutline, EpisodeRow, Lease, ReviewerDay, VerdictRow
 from teleloom.catalog.search import EpisodeFilter, EpisodePage, Facets, Sort
 from teleloom.catalog.view import EpisodeView, blind_view, derive, is_blind
 
@@ -48,6 +48,7 @@ __all__ = [
     "CatalogError",
     "EpisodeConflictError",
     "EpisodeFilter",
+    "EpisodeOutline",
     "EpisodePage",
     "EpisodeRow",
     "EpisodeView",

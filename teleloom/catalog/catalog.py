@@ -22,11 +22,13 @@ from teleloom.catalog.leases import Leases
 from teleloom.catalog.opinions import Status
 from teleloom.catalog.rows import (
     BuildRow,
+    EpisodeOutline,
     EpisodeRow,
     Lease,
     ReviewerDay,
     VerdictRow,
     find_row,
+    read_outlines,
     read_row,
     read_rows,
     select_rows,
@@ -143,6 +145,11 @@ class Catalog:
         with self._database.read() as connection:
             return read_rows(connection, query.limit(limit))
 
+    def outlines(self) -> list[EpisodeOutline]:
+        """All episodes in outline, by id."""
+        with self._database.read() as connection:
+            return read_outlines(connection)
+
     def episode(self, episode_id: str) -> EpisodeRow:
         """The episode with this id. Raises UnknownEpisodeError."""
         with self._database.read() as connection:
@@ -163,7 +170,7 @@ class Catalog:
             raise UnknownEpisodeError(f"'{prefix}' is short for several episodes: {several}; give more of the id")
         return rows[0]
 
-    def path_of(self, row: EpisodeRow) -> Path:
+    def path_of(self, row: EpisodeRow | EpisodeOutline) -> Path:
         """Where the episode's file is."""
         return (self.root or Path()) / row.path
 

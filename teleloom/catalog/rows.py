@@ -69,6 +69,23 @@ class EpisodeRow(Config):
     trim_end_ns: int | None = None
 
 
+class EpisodeOutline(Config):
+    """As much of an `EpisodeRow` as it takes to choose among all episodes: read without their long reports."""
+
+    id: str
+    path: str
+    content_hash: str
+    station: str
+    operator: str
+    task: str
+    robot: str
+    created_wall_ns: int
+    status: Status
+    outcome_now: Outcome
+    score: int | None
+    tags: tuple[str, ...]
+
+
 class VerdictRow(Config):
     """One verdict as it was given, and what became of it.
 
@@ -164,6 +181,12 @@ def select_rows() -> Select[Any]:
 def read_rows(connection: Connection, query: Select[Any]) -> list[EpisodeRow]:
     """The rows that a query made from `select_rows` finds."""
     return read_records(connection, query, EpisodeRow)
+
+
+def read_outlines(connection: Connection) -> list[EpisodeOutline]:
+    """The outlines of all episodes, by id."""
+    query = select(*(episodes.c[name] for name in EpisodeOutline.model_fields)).order_by(episodes.c.id)
+    return read_records(connection, query, EpisodeOutline)
 
 
 def find_row(connection: Connection, episode_id: str, lock: bool = False) -> EpisodeRow | None:

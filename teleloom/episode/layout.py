@@ -9,6 +9,9 @@ FORMAT = "teleloom.episode"
 VERSION = 1
 EPISODES_FOLDER = "episodes"
 SUFFIX = ".h5"
+IMPORTED_STREAM = "imported"
+"""The stream that only imported episodes have: the arrays of the foreign format, verbatim."""
+
 EPISODE_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 STEP_COLUMNS = (

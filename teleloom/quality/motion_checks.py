@@ -25,6 +25,10 @@ def check_motion(recording: Recording, config: QualityConfig) -> Checked:
     whole = (recording.start_ns, recording.end_ns)
     motion = recording.motion
     if motion is None:
+        if recording.robot and not recording.knows(recording.robot, "q"):
+            if recording.knows(recording.robot, "ee_pose"):
+                checked.measure("tool_reach_m", _tool_reach(recording.robot))
+            return checked
         checked.say("no-state", "fault", whole, "the robot's state is missing", "robot")
         return checked
     travel_rad = float(np.linalg.norm(np.diff(motion.q, axis=0), axis=1).sum())
@@ -127,7 +131,7 @@ def check_jumps(recording: Recording, config: QualityConfig) -> Checked:
         ("the arm", "robot", recording.robot, "q"),
         ("the command", "tick", recording.tick, "q_command"),
     ):
-        if name not in columns:
+        if not recording.knows(columns, name):
             continue
         rows = usable(columns, name)
         t_ns = columns["t_ns"][rows]
@@ -170,7 +174,7 @@ def check_tracking(recording: Recording, config: QualityConfig) -> Checked:
     """How far and how late the arm follows its command."""
     checked = Checked()
     robot, tick = recording.robot, recording.tick
-    if "q_command" not in tick or "q" not in robot:
+    if not recording.knows(tick, "q_command") or not recording.knows(robot, "q"):
         return checked
     rows, told = usable(robot, "q"), usable(tick, "q_command")
     t_ns, error = motions.tracking_error(

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from teleloom.episode.layout import IMPORTED_STREAM
 from teleloom.episode.meta import EpisodeMeta
 from teleloom.episode.reader import EpisodeReader
 from teleloom.episode.steps import span_ns
@@ -53,6 +54,16 @@ class Recording:
     @property
     def duration_s(self) -> float:
         return (self.end_ns - self.start_ns) / 1e9
+
+    def knows(self, columns: Columns, name: str) -> bool:
+        """Whether there is such a column with something in it.
+
+        An imported episode has NaN throughout, or no joints at all, where its format says nothing: no fault of it.
+        """
+        if name not in columns:
+            return False
+        imported = IMPORTED_STREAM in self.timing
+        return not (imported and (not columns[name].size or bool(np.isnan(columns[name]).all())))
 
 
 def sound_rows(values: NDArray) -> Mask:

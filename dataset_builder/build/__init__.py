@@ -1,0 +1,1 @@
+"""A build: planned, written shard by shard, documented and put in place."""
