@@ -2,95 +2,104 @@
 
 from __future__ import annotations
 
-import json
-
 import numpy as np
 from numpy.typing import NDArray
 
-from dataset_builder.actions.semantics import ActionSemantics, deltas
-from dataset_builder.layouts.contract import Floats, Images
+from dataset_builder.actions.semantics import ActionSemantics
+from dataset_builder.layouts import libero, shared
+from dataset_builder.layouts.contract import Floats, Images, Record
 from dataset_builder.rlds.features import Image, Leaf, Tensor, Text, Tree
 from dataset_builder.rlds.records import Values
 from dataset_builder.source.shape import Shape
 from dataset_builder.source.trajectory import Trajectory
-from teleloom import pose
-
-EPISODE_METADATA: Tree = {
-    "episode_id": Text(),
-    "file_path": Text("the source episode, relative to the station's root"),
-    "task": Text(),
-    "operator": Text(),
-    "outcome": Text("success, partial, failure or unknown"),
-    "instructions": Text("every way the task was said, a JSON list of texts"),
-    "weight": Tensor("float32", doc="sampling weight given in review"),
-}
 
 
 class TeleloomLayout:
-    """See docs/building.md for the table of keys."""
+    """See docs/building.md for the table of keys.
+
+    Actions of joints have `gripper_state` in place of `state`, so that a robot without a known tool pose fits, and no
+    `action_policy` and `action_human`, as pilots ask for tool poses.
+    """
 
     name = "teleloom"
 
     def __init__(self, semantics: ActionSemantics) -> None:
         self.semantics = semantics
+        self._of_tool = semantics.of == "tool_pose"
 
     def features(self, shape: Shape) -> Tree:
+        width = self.semantics.width(shape.joints)
         observation: dict[str, Leaf | Tree] = {key: Image(height, width) for key, height, width in shape.images}
-        observation["state"] = Tensor(
-            "float32", (8,), "measured tool position xyz m, rotation vector rad, base frame; both finger positions m"
-        )
-        observation["joint_state"] = Tensor("float32", (shape.joints,), "measured joint positions, rad")
+        if self._of_tool:
+            observation["state"] = libero.STATE
+        else:
+            observation["gripper_state"] = Tensor("float32", (1,), "measured gripper opening, 1 is open")
+        if shape.joints:
+            observation["joint_state"] = Tensor("float32", (shape.joints,), "measured joint positions, rad")
         step: dict[str, Leaf | Tree] = {
+            **shared.STEP,
             "observation": observation,
-            "action": Tensor("float32", (7,), self.semantics.sentence()),
-            "language_instruction": Text(),
-            "discount": Tensor("float32"),
-            "reward": Tensor("float32", doc="1 at the last step of a success, else 0"),
-            "is_first": Tensor("bool"),
-            "is_last": Tensor("bool"),
-            "is_terminal": Tensor("bool", doc="the last step: a demonstration ends where its operator ended it"),
-            "is_intervention": Tensor("bool", doc="a human corrected a policy in this step"),
+            "action": Tensor("float32", (width,), self.semantics.sentence()),
             "is_valid": Tensor("bool", doc="every observation of this step was fresh when the step was taken"),
+            "control_mode": Tensor("int32", doc="who moved the arm: 0 nobody, 1 human, 2 policy, 3 a blend of both"),
+            "handover": Tensor("bool", doc="control_mode is not that of the step recorded before"),
+            "subtask": Text("of the review's segment in which the step lies, empty outside of them"),
         }
-        return {"steps": step, "episode_metadata": EPISODE_METADATA}
+        if self._of_tool:
+            for pilot in ("policy", "human"):
+                step[f"action_{pilot}"] = Tensor("float32", (width,), f"what the {pilot} asked for, like action; or 0")
+                step[f"has_action_{pilot}"] = Tensor("bool", doc=f"the {pilot} asked for something in this step")
+        return {"steps": step, "episode_metadata": shared.EPISODE_METADATA}
 
     def action(self, trajectory: Trajectory) -> Floats:
-        return deltas(trajectory.target, trajectory.ee_pose[0]).astype(np.float32)
+        return shared.actions(trajectory, self.semantics).astype(np.float32)
 
     def proprio(self, trajectory: Trajectory) -> Floats:
-        return libero_state(trajectory).astype(np.float32)
+        if trajectory.shape.joints:
+            trajectory.require_joints(commanded=False)
+        if self._of_tool:
+            return libero.state(trajectory).astype(np.float32)
+        return np.hstack([trajectory.joints, trajectory.gripper[:, None]]).astype(np.float32)
 
     def example(self, trajectory: Trajectory, images: Images) -> dict[str, Values]:
-        count = np.arange(len(trajectory))
-        is_last = count == len(trajectory) - 1
-        texts = {
-            "episode_id": trajectory.candidate.episode_id,
-            "file_path": trajectory.candidate.file_path,
-            "task": trajectory.task,
-            "operator": trajectory.operator,
-            "outcome": trajectory.outcome,
-            "instructions": json.dumps(trajectory.instructions, ensure_ascii=False),
-        }
-        return {
+        proprio = self.proprio(trajectory)
+        record: dict[str, Values] = {
             **{f"steps/observation/{key}": frames for key, frames in images.items()},
-            "steps/observation/state": self.proprio(trajectory),
-            "steps/observation/joint_state": trajectory.joints.astype(np.float32),
+            **shared.step_values(trajectory),
+            **shared.metadata_values(trajectory),
             "steps/action": self.action(trajectory),
-            "steps/language_instruction": [trajectory.instruction.encode()] * len(trajectory),
-            "steps/discount": np.ones(len(trajectory), dtype=np.float32),
-            "steps/reward": (is_last & (trajectory.outcome == "success")).astype(np.float32),
-            "steps/is_first": count == 0,
-            "steps/is_last": is_last,
-            "steps/is_terminal": is_last,
-            "steps/is_intervention": trajectory.is_intervention,
             "steps/is_valid": trajectory.is_valid,
-            **{f"episode_metadata/{key}": [text.encode()] for key, text in texts.items()},
-            "episode_metadata/weight": np.array([trajectory.candidate.view.weight], dtype=np.float32),
+            "steps/control_mode": trajectory.control_mode.astype(np.int64),
+            "steps/handover": trajectory.handover,
+            "steps/subtask": _subtasks(trajectory),
         }
+        if trajectory.shape.joints:
+            record["steps/observation/joint_state"] = trajectory.joints.astype(np.float32)
+        if not self._of_tool:
+            return record | {"steps/observation/gripper_state": proprio[:, -1:]}
+        record["steps/observation/state"] = proprio
+        asked_for = (("policy", trajectory.policy_target), ("human", trajectory.human_target))
+        for pilot, targets in asked_for:
+            wanted, asked = shared.actions_asked_for(targets, trajectory, self.semantics)
+            record |= {f"steps/action_{pilot}": wanted.astype(np.float32), f"steps/has_action_{pilot}": asked}
+        return record
+
+    def recorded_action(self, record: Record) -> Floats:
+        return shared.rows(record, "steps/action")
+
+    def recorded_proprio(self, record: Record) -> Floats:
+        if self._of_tool:
+            return shared.rows(record, "steps/observation/state")
+        keys = ("steps/observation/joint_state", "steps/observation/gripper_state")
+        return np.hstack([shared.rows(record, key) for key in keys])
 
 
-def libero_state(trajectory: Trajectory) -> NDArray[np.float64]:
-    """LIBERO's state (T, 8): tool position, rotation vector, and the positions of both fingers, mirrored."""
-    rotations = np.reshape([pose.rotvec_from_quat(quat) for quat in trajectory.ee_pose[:, 3:].tolist()], (-1, 3))
-    finger = trajectory.gripper[:, None] * (trajectory.gripper_max_m / 2.0)
-    return np.concatenate([trajectory.ee_pose[:, :3], rotations, finger, -finger], axis=1)
+def _subtasks(trajectory: Trajectory) -> list[bytes]:
+    labels = [b""] * len(trajectory)
+    for segment in trajectory.segments:
+        inside: NDArray[np.int64] = np.flatnonzero(
+            (trajectory.t_ns >= segment.start_ns) & (trajectory.t_ns < segment.end_ns)
+        )
+        for step in inside:
+            labels[step] = segment.label.encode()
+    return labels

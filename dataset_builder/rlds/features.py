@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 _PACKAGE = "tensorflow_datasets.core.features"
-DType = Literal["float32", "int32", "int64", "bool"]
+DType = Literal["float32", "float64", "int32", "int64", "bool"]
+FLOATS = ("float32", "float64")
+"""Both are float32 in a record: an Example has no doubles, and TensorFlow Datasets narrows and widens them just so."""
 
 
 @dataclass(frozen=True)
