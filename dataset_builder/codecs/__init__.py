@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
+from numpy.typing import ArrayLike
+
 from dataset_builder.codecs.contract import Codec, CodecOptionError, InvalidActionError, InvalidTokenError
+from dataset_builder.codecs.vocabulary import MEASURED, measured
 from teleloom import plugins
 
-__all__ = ["Codec", "CodecOptionError", "InvalidActionError", "InvalidTokenError", "get_codec"]
+__all__ = [
+    "Codec",
+    "CodecOptionError",
+    "InvalidActionError",
+    "InvalidTokenError",
+    "fit_codec",
+    "get_codec",
+    "needs_fitting",
+]
+
+SHOWN = 80
+"""Characters of an option's value in a message: a fitted BPE has thousands."""
 
 
 def get_codec(name: str, **options: Any) -> Codec:
@@ -16,9 +31,55 @@ def get_codec(name: str, **options: Any) -> Codec:
     Raises PluginError for a name that no installed package offers (the known ones are listed) and CodecOptionError
     for options that the codec does not take.
     """
-    factory = plugins.load("teleloom.codecs", name)
+    return _built(name, plugins.load("teleloom.codecs", name), options)
+
+
+def needs_fitting(name: str, options: Mapping[str, Any]) -> bool:
+    """Whether `fit_codec` needs chunks: the codec has a part fitted on data, and `options` do not hold it yet.
+
+    Raises PluginError for a name that no installed package offers.
+    """
+    fitted_option = getattr(plugins.load("teleloom.codecs", name), "fitted_option", None)
+    return fitted_option is not None and options.get(fitted_option) is None
+
+
+def fit_codec(name: str, options: Mapping[str, Any], chunks: ArrayLike | None = None) -> Codec:
+    """As `get_codec`, and what the options leave open is found first: a codec that has a part fitted on data (FAST's
+    BPE) fits it on `chunks` (N, H, D), normalised, of the train split; a placement that names a tokenizer is measured
+    on it. The options of the codec returned hold all of it, so `get_codec(name, **codec.options)` is the same codec.
+
+    Raises PluginError and CodecOptionError.
+    """
+    maker = plugins.load("teleloom.codecs", name)
+    given = dict(options)
+    placement = given.get("placement")
+    to_measure = None
+    if isinstance(placement, Mapping) and placement.get("name") in MEASURED and "ids" not in placement:
+        to_measure = given.pop("placement")
+    if needs_fitting(name, options):
+        if chunks is None:
+            raise CodecOptionError(f"codec '{name}' is fitted on chunks of actions, and there are none")
+        codec = _built(name, maker.fit, given, chunks)
+    else:
+        codec = _built(name, maker, given)
+    if to_measure is None:
+        return codec
+    placeable: Any = codec
+    placed: Codec = placeable.placed(measured(to_measure, len(placeable.placement)))
+    return placed
+
+
+def _built(name: str, maker: Any, options: Mapping[str, Any], *arguments: Any) -> Codec:
     try:
-        codec: Codec = factory(**options)
+        codec: Codec = maker(*arguments, **options)
     except (TypeError, ValueError) as error:
-        raise CodecOptionError(f"codec '{name}' cannot be built with the options {options}: {error}") from None
+        given = ", ".join(f"{option}: {_short(repr(value))}" for option, value in options.items())
+        raise CodecOptionError(f"codec '{name}' cannot be built with the options {{{given}}}: {error}") from None
+    missing = [member for member in ("name", "version", "chunked", "options") if not hasattr(codec, member)]
+    if missing:
+        raise CodecOptionError(f"codec '{name}' is incomplete, it has no {', no '.join(missing)}")
     return codec
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= SHOWN else f"{text[: SHOWN - 1]}…"
