@@ -13,27 +13,33 @@ class LedgerImbalanceError(RuntimeError):
     """Inputs that were neither emitted nor rejected, or more than once: a fault of the builder, never of the data."""
 
 
-BROKEN = frozenset({"bad-file", "broken-image", "missing-file", "missing-frames", "not-finite"})
-"""Reasons that lie in the recording itself: neither a person nor the manifest left the episode out."""
+_IN_THE_FILE = ("bad-file", "broken-image", "empty", "missing-frames", "not-finite", "unknown-version")
+BROKEN = frozenset({*_IN_THE_FILE, "missing-file", "outside-root"})
+"""Reasons that lie in the recording or its file: neither a person nor the manifest left the episode out."""
 
 
 @dataclass(frozen=True)
 class Emitted:
-    """An episode that is in the dataset."""
+    """An episode that is in the dataset. task: its name, "" where an older builder did not say."""
 
     episode_id: str
     split: str
     shard: str
     steps: int
+    task: str = ""
 
 
 @dataclass(frozen=True)
 class Rejected:
-    """An episode that is not. reason: a short fixed name to count by; detail: what was wrong and what would help."""
+    """An episode that is not. reason: a short fixed name to count by; detail: what was wrong and what would help.
+
+    task: its name, "" where it could not be known.
+    """
 
     episode_id: str
     reason: str
     detail: str
+    task: str = ""
 
 
 @dataclass(frozen=True)
@@ -72,13 +78,20 @@ class Ledger:
         """The content of `ledger.json`. Raises LedgerImbalanceError rather than write one that does not balance."""
         self.check()
         reasons = Counter(entry.reason for entry in self.rejected)
+        emitted = Counter(entry.task for entry in self.emitted)
+        rejected = Counter(entry.task for entry in self.rejected)
         return {
             "counts": {
                 "inputs": len(self.inputs),
                 "emitted": len(self.emitted),
                 "rejected": len(self.rejected),
                 "steps": sum(entry.steps for entry in self.emitted),
+                "broken": self.broken,
                 "rejected_by_reason": dict(sorted(reasons.items())),
+                "by_task": {
+                    task: {"emitted": emitted[task], "rejected": rejected[task]}
+                    for task in sorted(emitted.keys() | rejected.keys())
+                },
             },
             "inputs": sorted(self.inputs),
             "emitted": [asdict(entry) for entry in sorted(self.emitted, key=attrgetter("episode_id"))],

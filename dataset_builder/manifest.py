@@ -11,9 +11,11 @@ from dataset_builder.actions.semantics import ActionSemantics
 from dataset_builder.build.sharding import Sharding
 from dataset_builder.codecs.choice import CodecChoice
 from dataset_builder.normalisation.choice import NormalisationChoice
-from dataset_builder.presets import Preset, with_preset
+from dataset_builder.presets import Preset, check_preset, with_preset
+from dataset_builder.questions.choice import QuestionChoice
 from dataset_builder.rlds.images import CameraChoice
 from dataset_builder.source.filters import StepFilters
+from dataset_builder.source.lineage import Lineage
 from dataset_builder.source.query import Query
 from dataset_builder.source.splits import Splits
 from dataset_builder.source.weights import StepWeights
@@ -46,7 +48,9 @@ class BuildManifest(Config):
     codec: CodecChoice = CodecChoice()
     weights: StepWeights = StepWeights()
     splits: Splits = Splits()
+    lineage: Lineage = Lineage()
     shards: Sharding = Sharding()
+    questions: QuestionChoice = QuestionChoice()
 
     @model_validator(mode="before")
     @classmethod
@@ -68,4 +72,7 @@ class BuildManifest(Config):
                 raise ValueError(f"cameras: '{key}' cannot be an image key; use a name like image or wrist_image")
         if len(set(keys)) != len(keys):
             raise ValueError(f"cameras: two cameras share an image key: {', '.join(keys)}")
+        if self.questions.image not in (None, *keys):
+            raise ValueError(f"questions.image: no image key '{self.questions.image}'; there is: {', '.join(keys)}")
+        check_preset(self.preset, keys, self.action)
         return self

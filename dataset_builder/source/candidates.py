@@ -7,21 +7,32 @@ from pathlib import Path
 
 from dataset_builder.ledger import Rejected
 from teleloom.catalog.view import EpisodeView
+from teleloom.episode.reader import BadEpisodeError, UnknownVersionError
 
 
 class UnfitEpisodeError(ValueError):
-    """An episode that cannot be in this dataset. reason: a short fixed name; the message says what was wrong."""
+    """An episode that cannot be in this dataset.
+
+    reason: a short fixed name; the message says what was wrong and what would help.
+    """
 
     def __init__(self, reason: str, detail: str) -> None:
         super().__init__(detail)
         self.reason = reason
+
+    @classmethod
+    def unreadable(cls, error: BadEpisodeError) -> UnfitEpisodeError:
+        """The same for a file that is no sound episode, without its path, which is another one on each machine."""
+        reason = "unknown-version" if isinstance(error, UnknownVersionError) else "bad-file"
+        return cls(reason, f"{error.fault}; {error.remedy}")
 
 
 @dataclass(frozen=True)
 class Candidate:
     """An approved episode. file_path: relative to the station's root, as the record will name it.
 
-    view: what the review says about it; its revision is pinned by the build.
+    view: what the review says about it; its revision is pinned by the build. task: its name, "" where only its file
+    knows.
     """
 
     episode_id: str
@@ -30,16 +41,22 @@ class Candidate:
     file_bytes: int
     content_hash: str
     view: EpisodeView
+    task: str = ""
+
+    def rejected(self, error: UnfitEpisodeError) -> Rejected:
+        """The ledger's entry that says why it is not in."""
+        return Rejected(self.episode_id, error.reason, str(error), self.task)
 
 
 @dataclass(frozen=True)
 class Selection:
     """What a station offers. inputs: every episode looked at; candidates and rejected share them out.
 
-    root: the station's folder.
+    root: the station's folder. warnings: what the manifest asks for and nobody recorded.
     """
 
     root: Path
     inputs: tuple[str, ...]
     candidates: tuple[Candidate, ...]
     rejected: tuple[Rejected, ...]
+    warnings: tuple[str, ...] = ()

@@ -4,48 +4,114 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 from dataset_builder.ledger import Rejected
 from dataset_builder.manifest import BuildManifest
 from dataset_builder.source.candidates import Candidate, UnfitEpisodeError
+from dataset_builder.source.filters import ErasedEpisodeError, FilterCounts, TaskErasedError
+from dataset_builder.source.shape import Shape
 from dataset_builder.source.trajectory import Trajectory, read_trajectory
 from teleloom.episode.reader import BadEpisodeError, EpisodeReader
 
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, how much of it is done, and how much there is."""
 
-Gathered = tuple[list[Trajectory], list[Rejected]]
+Summary = TypeVar("Summary")
 
 
-def gather(candidates: Sequence[Candidate], manifest: BuildManifest, progress: Progress) -> Gathered:
-    """The trajectories that can be in one dataset, and why the other candidates cannot."""
-    trajectories: list[Trajectory] = []
+@dataclass(frozen=True)
+class Gathered(Generic[Summary]):
+    """What came of the candidates. kept: a summary of each that can be in the dataset, in their order.
+
+    filtered: how many steps the filters took from each task. warnings: what whoever builds ought to know.
+    """
+
+    kept: list[Summary]
+    rejected: list[Rejected]
+    filtered: FilterCounts
+    warnings: tuple[str, ...]
+
+
+def gather(
+    candidates: Sequence[Candidate],
+    manifest: BuildManifest,
+    progress: Progress,
+    summarise: Callable[[Trajectory], Summary],
+) -> Gathered[Summary]:
+    """What can be in one dataset, and why the other candidates cannot.
+
+    Each episode is read by itself and let go as soon as `summarise` has taken from it what is to be kept; what raises
+    UnfitEpisodeError there is rejected too. Raises TaskErasedError when filters erase a task and may not.
+    """
+    read: list[tuple[Candidate, _Kind, Summary]] = []
     rejected: list[Rejected] = []
+    filtered = FilterCounts()
+    scenes: set[str] = set()
+    versions: set[str | None] = set()
     for done, candidate in enumerate(candidates):
         progress("reading", done, len(candidates))
         try:
-            with EpisodeReader(candidate.path) as reader:
-                trajectories.append(read_trajectory(reader, candidate, manifest))
-        except BadEpisodeError as error:
-            rejected.append(Rejected(candidate.episode_id, "bad-file", error.fault))
+            trajectory = read_candidate(candidate, manifest)
+            read.append((candidate, _Kind(trajectory.robot, trajectory.shape), summarise(trajectory)))
+            filtered.add(trajectory.task, len(trajectory), trajectory.left_out)
+            scenes.add(trajectory.scene)
+            versions.add(trajectory.policy_version)
+        except ErasedEpisodeError as error:
+            filtered.add(candidate.task, 0, error.left_out)
+            rejected.append(candidate.rejected(error))
         except UnfitEpisodeError as error:
-            rejected.append(Rejected(candidate.episode_id, error.reason, str(error)))
+            rejected.append(candidate.rejected(error))
     progress("reading", len(candidates), len(candidates))
-    alike, different = _alike(trajectories, manifest.select.robot)
-    return alike, rejected + different
-
-
-def _alike(trajectories: Sequence[Trajectory], robot: str | None) -> Gathered:
-    """Those of the robot and image sizes that most have: a dataset has one shape for everything."""
-    kinds = Counter((t.robot, t.shape) for t in trajectories if robot in (None, t.robot))
-    if not kinds:
-        return [], [_different(t, f"the manifest wants robot {robot}") for t in trajectories]
+    warnings = (
+        *_erased(filtered, manifest.filters.may_erase_tasks),
+        *manifest.select.warnings_of_files(scenes, versions),
+    )
+    if not read:
+        return Gathered([], rejected, filtered, warnings)
+    kinds = Counter(kind for _, kind, _ in read)
     chosen = max(kinds, key=lambda kind: (kinds[kind], repr(kind)))
-    shape = f"the dataset has robot {chosen[0]} ({chosen[1]})"
-    alike = [t for t in trajectories if (t.robot, t.shape) == chosen]
-    return alike, [_different(t, shape) for t in trajectories if (t.robot, t.shape) != chosen]
+    rejected += [candidate.rejected(chosen.other(kind)) for candidate, kind, _ in read if kind != chosen]
+    return Gathered([summary for _, kind, summary in read if kind == chosen], rejected, filtered, warnings)
 
 
-def _different(trajectory: Trajectory, wanted: str) -> Rejected:
-    detail = f"it has robot {trajectory.robot} ({trajectory.shape}); {wanted}; build it as a dataset of its own"
-    return Rejected(trajectory.candidate.episode_id, "other-layout", detail)
+def read_candidate(candidate: Candidate, manifest: BuildManifest) -> Trajectory:
+    """The trajectory of a candidate. Raises UnfitEpisodeError when it cannot be in the dataset."""
+    try:
+        with EpisodeReader(candidate.path) as reader:
+            if (misfit := manifest.select.misfit_of_file(reader.meta)) is not None:
+                raise UnfitEpisodeError("not-selected", f"{misfit}; change `select` in the manifest if you want it")
+            version = reader.meta.policy_version
+            if not manifest.lineage.knows(version):
+                detail = (
+                    f"its policy '{version}' is in no round; add it to `lineage.rounds`, or leave it out by `select`"
+                )
+                raise UnfitEpisodeError("unknown-policy", detail)
+            return read_trajectory(reader, candidate, manifest)
+    except BadEpisodeError as error:
+        raise UnfitEpisodeError.unreadable(error) from None
+
+
+def _erased(filtered: FilterCounts, allowed: bool) -> tuple[str, ...]:
+    if not filtered.erased:
+        return ()
+    if not allowed:
+        raise TaskErasedError(
+            f"{filtered.describe_erased()}\n"
+            "change `filters`, leave the task out by `select.tasks`, or set `filters.may_erase_tasks: true`"
+        )
+    return tuple(filtered.describe_erased().splitlines())
+
+
+@dataclass(frozen=True)
+class _Kind:
+    """What all episodes of a dataset share: it has one shape for everything."""
+
+    robot: str
+    shape: Shape
+
+    def other(self, kind: _Kind) -> UnfitEpisodeError:
+        """Why an episode of another kind is not in a dataset of this one."""
+        detail = f"it has robot {kind.robot} ({kind.shape}); the dataset has robot {self.robot} ({self.shape})"
+        return UnfitEpisodeError("other-layout", f"{detail}; build it as a dataset of its own")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -30,6 +30,9 @@ from teleloom.messages import Event
 
 MAX_JSON_BYTES = 64 * 1024 * 1024
 HASH_BLOCK_BYTES = 8 * 1024 * 1024
+FRAME_BLOCK_BYTES = 4 * 1024 * 1024
+FRAME_GAP_BYTES = 64 * 1024
+"""Frames that lie closer together than this are read at once: a call costs as much as reading over the gap."""
 HDF5_FAULTS = (OSError, RuntimeError, KeyError, ValueError, TypeError, OverflowError, MemoryError, RecursionError)
 
 
@@ -136,8 +139,20 @@ class EpisodeReader:
             return data.tobytes()
 
     def frames(self, camera: str, indices: Iterable[int]) -> Iterator[bytes]:
-        """The frames `indices` of a camera, one after another."""
-        return (self.frame_bytes(camera, int(i)) for i in indices)
+        """The frames `indices` of a camera, one after another, read in blocks. Raises IndexError beyond the last."""
+        end = self._frame_ends(camera)
+        rows = [int(i) for i in indices]
+        for i in rows:
+            if not 0 <= i < len(end):
+                raise IndexError(f"{self.path}: camera {camera!r} has frames 0 to {len(end) - 1}, not {i}")
+        spans = [(int(end[i - 1]) if i else 0, int(end[i])) for i in rows]
+        data = self._dataset(f"streams/{CAMERA_PREFIX}{camera}/data")
+        for block in _blocks(spans):
+            first, last = block[0][0], block[-1][1]
+            with self._naming(f"frames of camera {camera} cannot be read"):
+                content = data[first:last].data
+            for start, stop in block:
+                yield bytes(content[start - first : stop - first])
 
     def steps(self, rate_hz: float | None = None) -> Steps:
         """The stored step table, or the one that the same function gives at another rate."""
@@ -296,6 +311,20 @@ class EpisodeReader:
 def _stream_names(paths: Iterable[str]) -> tuple[str, ...]:
     times = (path.removeprefix("streams/") for path in paths if path.startswith("streams/"))
     return tuple(sorted(path.removesuffix("/t_ns") for path in times if path.endswith("/t_ns")))
+
+
+def _blocks(spans: Sequence[tuple[int, int]]) -> Iterator[list[tuple[int, int]]]:
+    """Spans of bytes, as they come, in groups to be read at once: in order, close together, and not too much."""
+    block: list[tuple[int, int]] = []
+    for start, stop in spans:
+        if block:
+            in_order = block[-1][0] <= start <= block[-1][1] + FRAME_GAP_BYTES and stop >= block[-1][1]
+            if not in_order or stop - block[0][0] > FRAME_BLOCK_BYTES:
+                yield block
+                block = []
+        block.append((start, stop))
+    if block:
+        yield block
 
 
 def _check_steps(steps: Steps, joints: int) -> None:

@@ -13,8 +13,11 @@ from dataset_builder.build.run import BuildResult, build_dataset
 from dataset_builder.build.sharding import Sharding
 from dataset_builder.manifest import BuildManifest
 from dataset_builder.source.candidates import Selection
-from dataset_builder.source.select import select_episodes
+from dataset_builder.source.gather import Gathered, gather
+from dataset_builder.source.query import Query
+from dataset_builder.source.select import EVERYTHING, select_episodes
 from dataset_builder.source.splits import Splits
+from dataset_builder.source.trajectory import Trajectory
 from teleloom.catalog import Catalog, parse
 from teleloom.episode.layout import episode_path
 from teleloom.episode.streams import Stream
@@ -43,17 +46,20 @@ class Station:
         self.annotate(identity, *verdict, *annotations)
         return identity
 
-    def annotate(self, identity: str, *annotations: dict[str, object]) -> None:
+    def annotate(self, identity: str, *annotations: dict[str, object], author: str = "tester") -> None:
         with Catalog.open(self.root) as catalog:
             for annotation in annotations:
-                catalog.annotate(identity, parse(annotation), "tester", catalog.view(identity).revision)
+                catalog.annotate(identity, parse(annotation), author, catalog.view(identity).revision)
 
-    def select(self) -> Selection:
+    def select(self, query: Query = EVERYTHING) -> Selection:
         with Catalog.open(self.root) as catalog:
-            return select_episodes(catalog, self.root)
+            return select_episodes(catalog, self.root, query)
+
+    def gather(self, manifest: BuildManifest = MANIFEST) -> Gathered[Trajectory]:
+        return gather(self.select(manifest.select).candidates, manifest, lambda *_: None, lambda trajectory: trajectory)
 
     def build(self, out: Path, manifest: BuildManifest = MANIFEST, force: bool = False) -> BuildResult:
-        return build_dataset(self.select(), manifest, out, force=force)
+        return build_dataset(self.select(manifest.select), manifest, out, force=force)
 
 
 @pytest.fixture

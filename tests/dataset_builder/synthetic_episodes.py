@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import simplejpeg
@@ -18,16 +19,32 @@ from teleloom.episode.writer import write_episode
 from teleloom.messages import ControlMode, ControlTick, Pose, RobotState
 from teleloom.specs import CameraSpec, RobotSpec
 
+Spans = tuple[tuple[float, float], ...]
+
 CONTROL_NS = 5_000_000
+LAG_NS = 40_000_000
 WALL_NS = 1_790_000_000_000_000_000
 
 
 @dataclass(frozen=True)
 class Episode:
-    """What to make. frames_hz: camera rate; size: height and width; copy: the same content under another id."""
+    """What to make. frames_hz: camera rate; size: height and width; copy: the same content under another id.
+
+    seed also says how many minutes after the first it was recorded. real: no simulation, so its metadata has no seed.
+    policy: version of the policy that drove. corrections: spans, seconds, in which a person took over from it. holds:
+    spans in which nobody drove. still: spans in which nothing is commanded to move, gripper and joints included.
+    """
 
     seed: int
     task: str = "put_in_bowl"
+    scene: str = "kitchen"
+    station: str = "bench"
+    operator: str = "somebody"
+    real: bool = False
+    policy: str | None = None
+    corrections: Spans = ()
+    holds: Spans = ()
+    still: Spans = ()
     seconds: float = 2.0
     cameras: tuple[str, ...] = ("front", "wrist")
     size: tuple[int, int] = (48, 64)
@@ -40,13 +57,16 @@ class Episode:
 
 def write(root: Path, episode: Episode, spoil: Mapping[str, Stream] | None = None) -> str:
     """Write the episode below `root` and return its id. spoil: streams that replace the good ones."""
-    identity = episode_id(
-        WALL_NS + episode.seed * 60_000_000_000, np.random.default_rng([episode.seed, episode.copy]).bytes(10)
-    )
+    identity = episode_id(wall_ns(episode), np.random.default_rng([episode.seed, episode.copy]).bytes(10))
     path = episode_path(root, identity)
     path.parent.mkdir(parents=True, exist_ok=True)
     write_episode(path, meta_of(episode, identity), streams_of(episode) | dict(spoil or {}))
     return identity
+
+
+def wall_ns(episode: Episode) -> int:
+    """When it was recorded, ns since the Unix epoch."""
+    return WALL_NS + episode.seed * 60_000_000_000
 
 
 def meta_of(episode: Episode, identity: str) -> EpisodeMeta:
@@ -66,21 +86,23 @@ def meta_of(episode: Episode, identity: str) -> EpisodeMeta:
     )
     return EpisodeMeta(
         episode_id=identity,
-        station="bench",
-        operator="somebody",
+        station=episode.station,
+        operator=episode.operator,
         task=TaskInfo(
             name=episode.task,
             instructions=(Instruction(text="Do it", spoken=True), Instruction(text="Please do it")),
-            scene="kitchen",
+            scene=episode.scene,
         ),
         robot=robot,
         cameras=tuple(
             CameraSpec(name=name, width=width, height=height, rate_hz=episode.frames_hz) for name in episode.cameras
         ),
-        anchor=WallAnchor(monotonic_ns=0, wall_ns=WALL_NS),
+        anchor=WallAnchor(monotonic_ns=0, wall_ns=wall_ns(episode)),
         software_version="0.1.0",
-        seed=episode.seed,
-        simulated=True,
+        pilot="human+policy" if episode.policy else "human",
+        policy_version=episode.policy,
+        seed=None if episode.real else episode.seed,
+        simulated=not episode.real,
         outcome=episode.outcome,
     )
 
@@ -94,9 +116,11 @@ def streams_of(episode: Episode) -> dict[str, Stream]:
     centre, turn = rng.uniform(0.2, 0.6, 3), rng.normal(size=3)
     for seq in range(int(episode.seconds * 200)):
         t_ns = seq * CONTROL_NS
-        target, measured = _swing(t_ns, centre, turn), _swing(t_ns - 40_000_000, centre, turn)
-        opening = 1.0 if (t_ns // 700_000_000) % 2 == 0 else 0.0
-        q = tuple(float(np.sin(t_ns * 1e-9 + j)) for j in range(episode.joints))
+        moved_ns = _moved_ns(t_ns, episode.still)
+        lagged_ns = _moved_ns(t_ns - LAG_NS, episode.still)
+        target, measured = _swing(moved_ns, centre, turn), _swing(lagged_ns, centre, turn)
+        opening = 1.0 if (moved_ns // 700_000_000) % 2 == 0 else 0.0
+        q = _joints(lagged_ns, episode.joints)
         rest = (0.0,) * episode.joints
         builders["robot"].add(
             RobotState(t_ns=t_ns, seq=seq, q=q, dq=rest, effort=rest, ee_pose=measured, gripper=opening)
@@ -105,12 +129,11 @@ def streams_of(episode: Episode) -> dict[str, Stream]:
             ControlTick(
                 t_ns=t_ns + 1_000_000,
                 seq=seq,
-                mode=ControlMode.HUMAN,
-                engaged=True,
                 target_executed=target,
                 gripper_command=opening,
-                q_command=q,
+                q_command=_joints(moved_ns, episode.joints),
                 dq_command=rest,
+                **_pilot(episode, t_ns + 1_000_000, (target, opening)),
             )
         )
     streams = {name: builder.build() for name, builder in builders.items()}
@@ -142,6 +165,34 @@ def frames_of(episode: Episode, camera: str) -> list[bytes]:
         image[i % height : i % height + 8, i % width : i % width + 8] = 255
         frames.append(simplejpeg.encode_jpeg(np.ascontiguousarray(image), 90))
     return frames
+
+
+def _pilot(episode: Episode, t_ns: int, asked: tuple[Pose, float]) -> dict[str, Any]:
+    """Who drove at `t_ns`, and what each pilot asked for. A policy that is corrected goes on asking for its own."""
+    if _within(t_ns, episode.holds):
+        return {"mode": ControlMode.HOLD, "engaged": False}
+    if episode.policy is None:
+        return {"mode": ControlMode.HUMAN, "engaged": True, "human_target": asked}
+    if not _within(t_ns, episode.corrections):
+        return {"mode": ControlMode.POLICY, "engaged": False, "policy_target": asked}
+    (x, *rest), opening = asked
+    wrong = (x + 0.01, *rest), opening
+    both = {"human_target": asked, "policy_target": wrong}
+    return {"mode": ControlMode.HUMAN, "engaged": True, "is_intervention": True, **both}
+
+
+def _within(t_ns: int, spans: Spans) -> bool:
+    return any(start <= t_ns * 1e-9 < end for start, end in spans)
+
+
+def _moved_ns(t_ns: int, still: Spans) -> int:
+    """For how long the arm has moved at `t_ns`."""
+    stood_s = sum(max(0.0, min(t_ns * 1e-9, end) - start) for start, end in still)
+    return t_ns - round(stood_s * 1e9)
+
+
+def _joints(t_ns: int, count: int) -> tuple[float, ...]:
+    return tuple(float(np.sin(t_ns * 1e-9 + j)) for j in range(count))
 
 
 def _swing(t_ns: int, centre: np.ndarray, turn: np.ndarray) -> Pose:
