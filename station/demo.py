@@ -143,7 +143,7 @@ def record_take(take: Take, recorder: Recorder, clock: VirtualClock, seed: int) 
         return describe_scene(sim, STATION, "scripted", repeatable=True)
 
     operator = ScriptedOperator(sim.task.plan, sim.look, clock, seed)
-    session = Session(LocalSink(recorder), describe, sim.task.success)
+    session = Session(LocalSink(recorder), describe, sim.task.success, sim.witness)
     alter = Freeze(CAMERAS[0], from_frame=25, frames=30) if take.spoiled else _as_it_is
     try:
         run_lockstep(sim, operator, kitchen_teleop(), session, lambda: operator.done, alter_frame=alter)

@@ -145,7 +145,7 @@ def _one_episode(
     def describe() -> EpisodeMeta:
         return describe_scene(sim, config.name, config.operator.name, config.step_rate_hz)
 
-    session = Session(LocalSink(recorder), describe, sim.task.success)
+    session = Session(LocalSink(recorder), describe, sim.task.success, sim.witness)
     maker = plugins.load("teleloom.operators", config.operator.source)
     setting = Setting(sim.clock, config.teleop, session.take, sim, sim.seed)
     operator: Operator = maker(setting, **config.operator.options)

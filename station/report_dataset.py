@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dataset_builder.actions.semantics import ACTION_NAMES
+from dataset_builder.build.plots import spread
 from dataset_builder.dataset import Dataset
 from dataset_builder.rlds.records import decode_example
 from dataset_builder.rlds.tfrecord import read_records
@@ -20,12 +20,10 @@ from recorder.inspection.words import size
 from teleloom.pages.bars import histogram
 from teleloom.pages.markup import Html, join, section, table, tag
 
-BINS = 48
-
 
 @dataclass(frozen=True)
 class Actions:
-    """The actions (N, 7) of the train split, and their tokens (N, 7)."""
+    """The actions (N, D) of the train split, and all their tokens in a row."""
 
     values: NDArray[np.float64]
     tokens: NDArray[np.int64]
@@ -58,15 +56,14 @@ def dataset_section(dataset: Dataset, verification: Verification | None) -> Html
 
 
 def _actions(dataset: Dataset) -> Actions:
-    values, tokens = [np.empty((0, 7))], [np.empty((0, 7), dtype=np.int64)]
-    for split, shard, _ in dataset.shards():
-        if split != TRAIN:
-            continue
-        for data in read_records(dataset.path / shard):
-            record = decode_example(data)
-            values.append(np.asarray(record["steps/action"], dtype=np.float64).reshape(-1, 7))
-            tokens.append(np.asarray(record["steps/action_tokens"], dtype=np.int64).reshape(-1, 7))
-    return Actions(np.concatenate(values), np.concatenate(tokens))
+    width = len(dataset.tokeniser.statistics.mean)
+    values = [np.empty((0, width))]
+    for shard in dataset.shards():
+        if shard.split == TRAIN:
+            for data in read_records(dataset.path / shard.name):
+                values.append(dataset.layout.recorded_action(decode_example(data)).astype(np.float64))
+    tokens = [ids for _, steps in dataset.tokens(TRAIN) for ids in steps]
+    return Actions(np.concatenate(values), np.concatenate([*tokens, np.empty(0, dtype=np.int64)]))
 
 
 def _splits(dataset: Dataset) -> Html:
@@ -95,14 +92,10 @@ def _verified(verification: Verification | None) -> Html:
 def _action_histograms(dataset: Dataset, values: NDArray[np.float64]) -> Html:
     statistics = dataset.tokeniser.statistics
     charts = []
-    for dimension, name in enumerate(ACTION_NAMES):
-        column = values[:, dimension]
-        low, high = (float(column.min()), float(column.max())) if len(column) else (0.0, 1.0)
-        margin = 0.02 * (high - low) or 0.5
-        counts, edges = np.histogram(column, BINS, (low - margin, high + margin))
+    for dimension, name in enumerate(dataset.metadata["action"]["names"]):
         marks = [(float(statistics.q01[dimension]), "q01"), (float(statistics.q99[dimension]), "q99")]
         shown = marks if statistics.mask[dimension] else []
-        charts.append(tag("div", tag("p", name, class_="soft"), histogram(counts, edges, shown)))
+        charts.append(tag("div", tag("p", name, class_="soft"), spread(values[:, dimension], shown)))
     return tag("div", *charts, class_="small-multiples")
 
 

@@ -33,6 +33,18 @@ class EpisodeSink(Protocol):
         ...
 
 
+class Witness(Protocol):
+    """Who can tell of the scene itself, besides what robot, operator and cameras say: a simulation can."""
+
+    def whole(self, reason: str) -> Event:
+        """The scene as it is now."""
+        ...
+
+    def news(self) -> Event | None:
+        """The scene as it is now if something in it changed, else None."""
+        ...
+
+
 @dataclass
 class SessionCounts:
     """How many episodes this session started, kept and discarded, and how many the recorder would not begin."""
@@ -53,7 +65,7 @@ class Session:
 
     The first press of the primary button starts an episode and the next one keeps it; the secondary button discards
     it. Every message reaches the sink, so an episode holds its own opening and closing press. What the buttons ask for
-    is done when `settle` is called, between two control ticks.
+    is done when `settle` is called, between two control ticks; there, too, the episode is told of the scene.
     """
 
     def __init__(
@@ -61,11 +73,16 @@ class Session:
         sink: EpisodeSink,
         describe: Callable[[], EpisodeMeta],
         judge: Callable[[], bool | None] = lambda: None,
+        witness: Witness | None = None,
     ) -> None:
-        """describe: the metadata of the episode that begins now. judge: whether the task is done, None if unknown."""
+        """describe: the metadata of the episode that begins now. judge: whether the task is done, None if unknown.
+
+        witness: tells the episode how the scene lies at its start and end and whenever it changes.
+        """
         self._sink = sink
         self._describe = describe
         self._judge = judge
+        self._witness = witness
         self._press: tuple[str, Event] | None = None
         self.recording: str | None = None
         self.counts = SessionCounts()
@@ -78,6 +95,8 @@ class Session:
 
     def settle(self) -> None:
         """Do what the last button press asked for, if there was one."""
+        if self._witness is not None and self.recording is not None:
+            self._tell(self._witness.news())
         if self._press is None:
             return
         stream, press = self._press
@@ -96,9 +115,13 @@ class Session:
         self._sink.start(meta, t_ns)
         self.recording = meta.episode_id
         self.counts.started += 1
+        if self._witness is not None:
+            self._tell(self._witness.whole("start"))
 
     def keep(self) -> None:
         """End the running episode and keep it: a success as the operator saw it, checked against the task's own."""
+        if self._witness is not None:
+            self._tell(self._witness.whole("end"))
         self.recording = None
         self.counts.kept += 1
         self._sink.keep("success", self._judge())
@@ -114,3 +137,7 @@ class Session:
         if self.recording is not None:
             self.recording = None
             self.counts.refused += 1
+
+    def _tell(self, event: Event | None) -> None:
+        if event is not None:
+            self._sink.take("events", event)

@@ -20,6 +20,7 @@ from robots.mujoco.simulation import Simulation, Snapshot
 from robots.mujoco.station import CONTROL_PERIOD_NS, SUBSTEPS
 from robots.mujoco.tasks import Task, View, make_task
 from robots.mujoco.viewpoints import default_cameras
+from robots.mujoco.witness import SceneWitness
 from teleloom.bus.zmq import LatestPublisher, LatestSubscriber
 from teleloom.clock import NS_PER_S, Clock
 from teleloom.episode.meta import TaskInfo
@@ -44,6 +45,7 @@ class LiveArm:
         self._simulation, self.task = self._build(seed)
         self._arm = MujocoRobot(self._simulation, clock)
         self.spec = self._arm.spec
+        self.witness = SceneWitness(lambda: self._simulation, clock, self._lock)
 
     def camera_options(self) -> dict[str, Any]:
         """What a LiveCamera must be given to draw this arm's scene."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from robots.mujoco.backend import mujoco
-from robots.mujoco.props import SPONGE_HALF_M
+from robots.mujoco.props import PROPS, SPONGE_HALF_M
 from robots.mujoco.scene import Scene, stain_name
 from teleloom import pose
 from teleloom.pose import Array
@@ -15,6 +15,12 @@ from teleloom.pose import Array
 # A stain is gone after the sponge has been rubbed over it for this long a way, metres.
 _RUB_M = 0.04
 _PRESSED_M = 0.004
+# Two contacts whose normals point apart by more than about 120 degrees clamp a thing between them.
+_OPPOSITE = -0.5
+# A thing can be pointed at where its centre and these points beside it (right and up in the image, m) can be seen.
+_AROUND_M = 0.008 * np.array([(0, 0), (1, 0), (-1, 0), (0, 1), (0, -1)], dtype=np.float64)
+_ALMOST = 0.995
+_DRAWN = np.array([1, 1, 1, 0, 0, 0], dtype=np.uint8)
 
 
 @dataclass(frozen=True)
@@ -41,6 +47,8 @@ class Simulation:
         self._spots = np.array(scene.layout.stains, dtype=np.float64).reshape(-1, 2)
         names = {self.model.body(i).name: i for i in range(1, self.model.nbody)}
         self._things = {name: names[name] for name in (*(p.name for p in scene.layout.things), "cabinet")}
+        self._holdable = {names[p.name]: p.name for p in scene.layout.things if PROPS[p.kind].movable}
+        self._holdable[names["drawer"]] = "handle"
         self._handle = int(self.model.site("handle").id)
         self._drawer_qpos = int(self.model.joint("drawer").qposadr[0])
         self._drawer_dof = int(self.model.joint("drawer").dofadr[0])
@@ -96,6 +104,51 @@ class Simulation:
         bodies = self.model.geom_bodyid[geoms] if len(geoms) else np.empty((0, 2), dtype=np.int32)
         touching = bodies[(bodies == wanted).any(axis=1)]
         return bool(self._is_arm[touching].any())
+
+    def places(self) -> Array:
+        """Positions (N, 3) in the base frame of the cabinet, every thing and the drawer's handle."""
+        return np.concatenate([self.data.xpos[list(self._things.values())], self.data.site_xpos[[self._handle]]])
+
+    def held(self, before: str | None = None) -> str | None:
+        """The thing that the arm touches from two opposite sides, the drawer by its handle; None for none.
+
+        before: what it held a moment ago; that stays held as long as the arm touches it at all.
+        """
+        touches: dict[str, list[Array]] = {}
+        contact = self.data.contact
+        bodies = self.model.geom_bodyid[contact.geom] if len(contact.geom) else np.empty((0, 2), dtype=np.int32)
+        for (first, second), frame in zip(bodies.tolist(), contact.frame, strict=True):
+            if self._is_arm[second] and first in self._holdable:
+                touches.setdefault(self._holdable[first], []).append(frame[:3])
+            elif self._is_arm[first] and second in self._holdable:
+                touches.setdefault(self._holdable[second], []).append(-frame[:3])
+        if before in touches:
+            return before
+        for name in sorted(touches):
+            normals = np.array(touches[name])
+            if (normals @ normals.T).min() < _OPPOSITE:
+                return name
+        return None
+
+    @property
+    def cameras(self) -> tuple[str, ...]:
+        """The names of the scene's cameras."""
+        return tuple(self.model.camera(i).name for i in range(self.model.ncam))
+
+    def covers(self, camera: str, name: str) -> bool:
+        """Whether something else is drawn over the centre of the thing, or of the handle, or within _AROUND_M of it."""
+        is_handle = name == "handle"
+        body = int(self.model.site_bodyid[self._handle]) if is_handle else self._things[name]
+        at = self.data.site_xpos[self._handle] if is_handle else self.data.xpos[body]
+        index = int(self.model.camera(camera).id)
+        eye, axes = self.data.cam_xpos[index], self.data.cam_xmat[index].reshape(3, 3)
+        return any(self._is_between(eye, at + axes[:, :2] @ shift, body) for shift in _AROUND_M)
+
+    def _is_between(self, eye: Array, at: Array, body: int) -> bool:
+        """Whether a ray from `eye` meets another body before it comes to `at`."""
+        hit = np.full(1, -1, dtype=np.int32)
+        way = mujoco.mj_ray(self.model, self.data, eye, at - eye, _DRAWN, 1, -1, hit)
+        return bool(0 <= way < _ALMOST and self.model.geom_bodyid[hit[0]] != body)
 
     def _place_home(self) -> None:
         arm = self.scene.arm

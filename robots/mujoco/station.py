@@ -15,6 +15,7 @@ from robots.mujoco.scene import build_scene
 from robots.mujoco.simulation import Simulation, Snapshot
 from robots.mujoco.tasks import Task, View, make_task
 from robots.mujoco.viewpoints import default_cameras
+from robots.mujoco.witness import SceneWitness
 from teleloom.clock import VirtualClock
 from teleloom.messages import CameraFrame
 from teleloom.pose import Array
@@ -48,6 +49,7 @@ class SimulatedStation:
         self._thread: RenderThread | None = None
         self._build(seed)
         self.robot = MujocoRobot(self.simulation, self.clock)
+        self.witness = SceneWitness(lambda: self.simulation, self.clock)
         self.cameras = tuple(MujocoCamera(s, self.clock, self._renderer, self.snapshot) for s in self.camera_specs)
 
     def step(self, n: int = 1) -> None:

@@ -157,7 +157,7 @@ def record_attempt(
     sink = LocalSink(recorder)
     hand_seed = seed if operator_seed is None else operator_seed
     driver = driving(sim, habits_of(hand_seed), hand_seed)
-    session = Session(sink, describe, sim.task.success)
+    session = Session(sink, describe, sim.task.success, sim.witness)
     try:
         run_lockstep(sim, driver.operator, driver.teleop, session, lambda: driver.operator.done, limit_s=240.0)
     except LockstepTimeoutError:

@@ -12,7 +12,7 @@ from station.config import StationConfig
 from station.description import describe_episode
 from station.nodes import topics
 from station.nodes.process import Orders, run_node
-from station.session import Session
+from station.session import Session, Witness
 from teleloom import plugins
 from teleloom.bus.zmq import ReliableSender, StreamPublisher, StreamSubscriber
 from teleloom.clock import MonotonicClock
@@ -56,6 +56,16 @@ class SceneRobot(Protocol):
 
     def camera_options(self) -> dict[str, Any]:
         """What the cameras of the same driver must be given."""
+        ...
+
+
+@runtime_checkable
+class Witnessed(Protocol):
+    """A robot that can tell of the scene around it."""
+
+    @property
+    def witness(self) -> Witness:
+        """Who tells."""
         ...
 
 
@@ -117,7 +127,8 @@ class ControlNode:
         """Work until `limit` episodes were kept or discarded (0: until `stop`). The robot is left holding."""
         self._cameras = tuple(cameras)
         sink = RemoteSink(self._publisher, commands, self._clock.now_ns)
-        session = Session(sink, self._describe, self._judge)
+        witness = self._robot.witness if isinstance(self._robot, Witnessed) else None
+        session = Session(sink, self._describe, self._judge, witness)
         self._robot.connect()
         try:
             while not stop.is_set() and not _reached(session, limit):

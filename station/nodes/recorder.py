@@ -51,7 +51,7 @@ class RecorderNode:
         self._ending: dict[str, Any] = {}
         self._early: deque[tuple[str, AnyMessage]] = deque()
         self._restarts: dict[str, int] = {}
-        self._events_taken: set[tuple[int, int]] = set()
+        self._events_taken: set[tuple[int, int, str]] = set()
         self._seq = 0
         self._status_due_ns = 0
 
@@ -114,8 +114,9 @@ class RecorderNode:
         if stream != "events":
             return True
         # The press that began the episode comes twice: as it happened, and from the session once the episode runs.
-        known = (message.t_ns, message.seq) in self._events_taken
-        self._events_taken.add((message.t_ns, message.seq))
+        name = (message.t_ns, message.seq, message.kind if isinstance(message, Event) else "")
+        known = name in self._events_taken
+        self._events_taken.add(name)
         return not known
 
     def _obey(self, message: AnyMessage) -> None:

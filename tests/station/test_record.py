@@ -59,6 +59,15 @@ def test_an_episode_recorded_in_real_time_holds_every_stream_whole(live: tuple[P
         assert buttons == ["primary", "primary"]
 
 
+def test_a_simulated_episode_is_told_of_its_scene_from_start_to_end(live: tuple[Path, dict[str, Any]]) -> None:
+    root, _ = live
+    with EpisodeReader(only_episode(root)) as reader:
+        told = [event for event in reader.events() if event.kind == "scene"]
+    assert (told[0].reason, told[-1].reason) == ("start", "end")
+    assert (told[0].data["open"], told[-1].data["open"]) == ({"drawer": False}, {"drawer": True})
+    assert "handle" in {event.data["held"] for event in told}
+
+
 def test_a_finished_episode_is_in_the_catalog_with_its_verdict(live: tuple[Path, dict[str, Any]]) -> None:
     root, report = live
     with Catalog.open(root) as catalog:

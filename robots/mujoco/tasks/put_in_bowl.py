@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from robots.mujoco.layout import Layout, scatter
-from robots.mujoco.props import BOWL_HEIGHT_M, BOWL_RADIUS_M, PROPS
+from robots.mujoco.props import BOWL_RADIUS_M, PROPS
+from robots.mujoco.relations import is_in_bowl
 from robots.mujoco.simulation import Simulation
 from robots.mujoco.tasks.motion import above, pick, release, yaw_of
 from robots.mujoco.tasks.task import STILL_M_S, Task, fruit, kitchen, thing
@@ -43,10 +44,9 @@ class PutInBowl(Task):
         return {"target": self.target}
 
     def done(self, simulation: Simulation) -> bool:
-        bowl, fruit = simulation.pose_of("bowl")[:3], simulation.pose_of(self.target)[:3]
-        inside = np.hypot(*(fruit - bowl)[:2]) < BOWL_RADIUS_M - 0.015 and fruit[2] - bowl[2] < BOWL_HEIGHT_M + 0.015
+        inside = is_in_bowl(simulation.pose_of(self.target)[:3], simulation.pose_of("bowl")[:3])
         still = simulation.speed_of(self.target) < STILL_M_S
-        return bool(inside) and still and not simulation.touched_by_arm(self.target)
+        return inside and still and not simulation.touched_by_arm(self.target)
 
     def plan(self, look: Look) -> Plan:
         """Pick from above across the long side, carry high over the rim, let go a little above the bottom."""

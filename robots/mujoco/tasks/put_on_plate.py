@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from robots.mujoco.layout import Layout, scatter
-from robots.mujoco.props import PLATE_RADIUS_M, PROPS
+from robots.mujoco.props import PROPS
+from robots.mujoco.relations import is_on_plate, rest_on_plate
 from robots.mujoco.simulation import Simulation
 from robots.mujoco.tasks.motion import above, pick, release, yaw_of
 from robots.mujoco.tasks.task import STILL_M_S, Task, fruit, kitchen, thing
 from robots.mujoco.tasks.waypoint import Look, Plan
 
 PLATE_COLOURS = ((0.95, 0.95, 0.93), (0.62, 0.74, 0.84), (0.93, 0.82, 0.74))
-_PLATE_TOP_M = 0.006
 _TRIES = 3
 
 
@@ -44,11 +44,10 @@ class PutOnPlate(Task):
         return {"target": self.target}
 
     def done(self, simulation: Simulation) -> bool:
-        offset = simulation.pose_of(self.target)[:3] - simulation.pose_of("plate")[:3]
-        rest = PROPS[self.target].half_height + _PLATE_TOP_M
-        on_plate = np.hypot(offset[0], offset[1]) < PLATE_RADIUS_M - 0.01 and abs(offset[2] - rest) < 0.02
+        fruit, plate = simulation.pose_of(self.target)[:3], simulation.pose_of("plate")[:3]
+        on_plate = is_on_plate(fruit, self.target, plate)
         still = simulation.speed_of(self.target) < STILL_M_S
-        return bool(on_plate) and still and not simulation.touched_by_arm(self.target)
+        return on_plate and still and not simulation.touched_by_arm(self.target)
 
     def plan(self, look: Look) -> Plan:
         """Pick from above across the long side, carry over the middle of the plate, let go when it nearly touches."""
@@ -56,7 +55,7 @@ class PutOnPlate(Task):
             yield from pick(look, self.target, PROPS[self.target].long)
             view = look()
             hangs = view.ee_pose[2] - view.objects[self.target][2]
-            height = PROPS[self.target].half_height + _PLATE_TOP_M + 0.004 + hangs
+            height = rest_on_plate(self.target) + 0.004 + hangs
             plate = view.objects["plate"][:3]
             yield from release(look, self.target, above(plate, height), yaw_of(view.ee_pose))
             if look().success:

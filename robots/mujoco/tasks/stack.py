@@ -6,6 +6,7 @@ import numpy as np
 
 from robots.mujoco.layout import Layout, scatter
 from robots.mujoco.props import BLOCK_HALF_M, PROPS
+from robots.mujoco.relations import is_stacked
 from robots.mujoco.simulation import Simulation
 from robots.mujoco.tasks.motion import above, long_side_yaw, nearest_quarter, pick, release
 from robots.mujoco.tasks.task import STILL_M_S, Task, kitchen, thing
@@ -47,10 +48,9 @@ class Stack(Task):
         return {"target": self.top, "on": self.below}
 
     def done(self, simulation: Simulation) -> bool:
-        offset = simulation.pose_of(self.top)[:3] - simulation.pose_of(self.below)[:3]
-        on_top = np.hypot(offset[0], offset[1]) < BLOCK_HALF_M and abs(offset[2] - 2 * BLOCK_HALF_M) < 0.006
+        on_top = is_stacked(simulation.pose_of(self.top)[:3], simulation.pose_of(self.below)[:3])
         still = max(simulation.speed_of(self.top), simulation.speed_of(self.below)) < STILL_M_S
-        return bool(on_top) and still and not simulation.touched_by_arm(self.top)
+        return on_top and still and not simulation.touched_by_arm(self.top)
 
     def plan(self, look: Look) -> Plan:
         """Pick the block square to its sides, carry it high, square it to the other's sides, lower until they touch."""

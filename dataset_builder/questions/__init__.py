@@ -1,0 +1,1 @@
+"""Questions with their answers, and plans: what a model is trained on beside the actions."""
