@@ -91,7 +91,8 @@ def _joint_lanes(recording: Recording) -> list[Lane]:
         for name, values in zip(names[:MAX_JOINTS], robot["q"].T, strict=False)
         for series in _series(name, t_ns, values, start_ns, most)
     ]
-    speed = _series("all joints", t_ns, np.linalg.norm(robot["dq"], axis=1), start_ns)
+    has_joints = robot["dq"].shape[1] > 0  # an imported episode of tool poses has none
+    speed = _series("all joints", t_ns, np.linalg.norm(robot["dq"], axis=1), start_ns) if has_joints else []
     return [Lane("Joints", "rad", position), Lane("Joint speed", "rad/s", speed)]
 
 

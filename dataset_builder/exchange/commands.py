@@ -1,0 +1,243 @@
+"""The commands `teleloom export` and `teleloom import`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from dataset_builder.exchange.exporting import ExportReport
+    from dataset_builder.exchange.report import ImportReport
+    from teleloom.specs import RobotSpec
+
+PARTLY = 3
+"""Exit code: some episodes could not be taken along, the others were."""
+
+SHOWN = 10
+"""How many of the things that single episodes left behind are printed."""
+
+_EXPORT_EXAMPLES = """\b
+Examples:
+  teleloom export station --to lerobot --name kitchen --out exported/kitchen
+  teleloom export station --to aloha -c build.yaml --out exported/aloha --json
+"""
+_IMPORT_EXAMPLES = """\b
+Examples:
+  teleloom import datasets/kitchen/1.0.0 station
+  teleloom import ~/tensorflow_datasets/bridge_dataset/1.0.0 station --operator berkeley
+  teleloom import my_dataset/1.0.0 station --rate-hz 10 \\
+      --map pose=observation/state[0:7]:xyz_quat --map gripper=observation/state[7]:opening
+"""
+
+
+@click.command(epilog=_EXPORT_EXAMPLES)
+@click.argument("root", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.option("--to", "target", type=click.Choice(["lerobot", "robomimic", "aloha"]), required=True, help="The format.")
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), required=True, help="The folder to make.")
+@click.option("--name", help="Name of the dataset; the manifest's by default.")
+@click.option("-c", "--config", type=click.Path(path_type=Path, dir_okay=False), help="The build manifest, YAML.")
+@click.option("--catalog", "catalog_url", help="Database URL of the catalog; ROOT's own by default.")
+@click.option("--option", "options", multiple=True, metavar="NAME=VALUE", help="An option of the format; repeatable.")
+@click.option("--force", is_flag=True, help="Replace the folder if it exists.")
+@click.option("--json", "as_json", is_flag=True, help="Print the report as one JSON document.")
+def export(
+    root: Path,
+    target: str,
+    out: Path,
+    name: str | None,
+    config: Path | None,
+    catalog_url: str | None,
+    options: tuple[str, ...],
+    force: bool,
+    as_json: bool,
+) -> None:
+    """Export the approved episodes of the station folder ROOT to the format of another project.
+
+    What is selected, trimmed and filtered, the step rate, cameras and actions follow the build manifest, as with
+    `teleloom build`. What the format has no place for is listed, and written to export.json.
+
+    Exit code: 0 all went out, 3 some episodes are broken and the others went out, 1 nothing did, 2 wrong usage.
+    """
+    from dataset_builder.build.run import DatasetExistsError, NothingToBuildError
+    from dataset_builder.commands.manifests import load_manifest
+    from dataset_builder.commands.progress import progress_bar
+    from dataset_builder.exchange.exporting import ExportOptionError, UnexportableError
+    from dataset_builder.exchange.formats import exporter
+    from dataset_builder.source.filters import TaskErasedError
+    from dataset_builder.source.select import select_episodes
+    from teleloom.catalog import Catalog, CatalogError
+    from teleloom.config import ConfigError
+    from teleloom.extras import MissingExtraError
+
+    chosen = dict(_pair(option, "--option") for option in options)
+    refusals = (ConfigError, CatalogError, ExportOptionError, UnexportableError, TaskErasedError, MissingExtraError)
+    try:
+        manifest = load_manifest(config, name, None)
+        module = exporter(target)
+        with Catalog.open(catalog_url or root, root) as catalog, progress_bar(hidden=as_json) as progress:
+            selection = select_episodes(catalog, root)
+            report = module.export(selection, manifest, out, chosen, force=force, progress=progress)
+    except (*refusals, DatasetExistsError, NothingToBuildError) as error:
+        raise click.ClickException(str(error)) from None
+    except OSError as error:
+        raise click.ClickException(f"cannot write {error.filename or out}: {error.strerror or error}") from None
+    if as_json:
+        click.echo(json.dumps(report.to_json()))
+    else:
+        _print_export(report)
+    if broken := report.ledger.broken:
+        click.echo(f"Warning: {broken} of {len(report.ledger.inputs)} episodes are broken and left out", err=True)
+        sys.exit(PARTLY)
+
+
+@click.command(name="import", epilog=_IMPORT_EXAMPLES)
+@click.argument("dataset", type=click.Path(path_type=Path, exists=True))
+@click.argument("root", type=click.Path(path_type=Path, file_okay=False))
+@click.option(
+    "--from",
+    "source",
+    type=click.Choice(["rlds", "lerobot", "robomimic", "aloha", "droid"]),
+    help="The format of DATASET; recognised by default.",
+)
+@click.option("--rate-hz", type=click.FloatRange(min=0, min_open=True), help="Steps a second, where it does not say.")
+@click.option("--task", help="Name of the task that groups the episodes; made of the instruction by default.")
+@click.option("--instruction", help="What to do, in words, as the first instruction of every episode.")
+@click.option("--operator", help="Who drove, where the dataset does not say.")
+@click.option("--scene", help="Where it was recorded: episodes of one scene can be kept in one split.")
+@click.option(
+    "--robot",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="The robot, YAML; see docs/exchange.md.",
+)
+@click.option("--profile", help="A ready-made map: droid, libero, bridge or raw (RLDS).")
+@click.option("--map", "mapped", multiple=True, metavar="OURS=THEIRS", help="Where one of ours is (RLDS); repeatable.")
+@click.option("--jpeg-quality", type=click.IntRange(1, 100), default=95, show_default=True, help="Of pixels to encode.")
+@click.option("--catalog", "catalog_url", help="Database URL of the catalog; ROOT's own by default.")
+@click.option("--json", "as_json", is_flag=True, help="Print the report as one JSON document.")
+def import_(
+    dataset: Path,
+    root: Path,
+    source: str | None,
+    rate_hz: float | None,
+    task: str | None,
+    instruction: str | None,
+    operator: str | None,
+    scene: str | None,
+    robot: Path | None,
+    profile: str | None,
+    mapped: tuple[str, ...],
+    jpeg_quality: int,
+    catalog_url: str | None,
+    as_json: bool,
+) -> None:
+    """Import DATASET, of another project, into the station folder ROOT as episodes to review.
+
+    ROOT is made if it is not there. An episode that ROOT has already is skipped, so the same command again completes
+    what was interrupted. What could not be carried over is listed, and written to ROOT/imports.
+
+    Exit code: 0 all is in, 3 some episodes could not be imported and the others are in, 1 nothing is, 2 wrong usage.
+    """
+    from dataset_builder.commands.progress import progress_bar
+    from dataset_builder.exchange.formats import detect, importer
+    from dataset_builder.exchange.register import import_dataset
+    from dataset_builder.exchange.report import ForeignDatasetError, ImportOptions
+    from teleloom.catalog import Catalog, CatalogError
+    from teleloom.config import ConfigError
+    from teleloom.extras import MissingExtraError
+
+    entries = tuple(_pair(entry, "--map") for entry in mapped)
+    try:
+        options = ImportOptions(
+            rate_hz=rate_hz,
+            robot=None if robot is None else _robot(robot),
+            task=task,
+            instruction=instruction,
+            operator=operator,
+            scene=scene,
+            profile=profile,
+            map=entries,
+            jpeg_quality=jpeg_quality,
+        )
+        opened = importer(source or detect(dataset)).open_dataset(dataset, options)
+        root.mkdir(parents=True, exist_ok=True)
+        with Catalog.open(catalog_url or root, root) as catalog, progress_bar(hidden=as_json) as progress:
+            report = import_dataset(opened, root, catalog, progress)
+    except (ConfigError, CatalogError, ForeignDatasetError, MissingExtraError) as error:
+        raise click.ClickException(str(error)) from None
+    except OSError as error:
+        where = error.filename or root
+        raise click.ClickException(f"{where}: {error.strerror or error}; what was imported until then stays") from None
+    if as_json:
+        click.echo(json.dumps(report.to_json()))
+    else:
+        _print_import(report)
+    if not report.imported and not report.skipped:
+        raise click.ClickException("nothing was imported: " + ("see above" if report.inputs else "it has no episodes"))
+    if report.rejected:
+        click.echo(f"Warning: {len(report.rejected)} of {len(report.inputs)} episodes could not be imported", err=True)
+        sys.exit(PARTLY)
+
+
+def _pair(text: str, option: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not (name and equals and value):
+        raise click.UsageError(f"{option} {text}: write it as NAME=VALUE")
+    return name, value
+
+
+def _robot(path: Path) -> RobotSpec:
+    from teleloom.config import load_yaml
+    from teleloom.specs import RobotSpec
+
+    return load_yaml(path, RobotSpec)
+
+
+def _print_export(report: ExportReport) -> None:
+    console = Console()
+    counts = report.ledger.to_json()["counts"]
+    splits = ", ".join(f"{split} {count}" for split, count in report.splits.items())
+    console.print(f"Exported {report.path}: {counts['emitted']} episodes ({splits}), {counts['steps']} steps")
+    if report.ledger.rejected:
+        table = Table("episode", "not out, because", title=f"{counts['rejected']} of {counts['inputs']} rejected")
+        for entry in report.ledger.rejected:
+            table.add_row(entry.episode_id, f"{entry.reason}: {entry.detail}")
+        console.print(table)
+    for note in report.notes:
+        console.print(f"Note: {note}", markup=False)
+    for left in report.not_carried:
+        console.print(f"Not carried over: {left.field}: {left.why}", markup=False)
+
+
+def _print_import(report: ImportReport) -> None:
+    console = Console()
+    counts = report.to_json()["counts"]
+    console.print(
+        f"Imported {counts['imported']} of {counts['inputs']} episodes of {report.dataset} ({report.format}), "
+        f"{counts['steps']} steps, into {report.root}; {counts['skipped']} were there, {counts['rejected']} rejected"
+    )
+    for note in report.notes:
+        console.print(f"Note: {note}", markup=False)
+    if report.rejected:
+        table = Table("episode", "not in, because", title=f"{counts['rejected']} of {counts['inputs']} rejected")
+        for entry in report.rejected:
+            table.add_row(entry.source, f"{entry.reason}: {entry.detail}")
+        console.print(table)
+    if report.not_carried:
+        table = Table("field", "why", title="Not carried over")
+        for left in report.not_carried:
+            table.add_row(left.field, left.why)
+        console.print(table)
+    apart = Counter(name for entry in report.imported for name in entry.not_carried)
+    for name, count in apart.most_common(SHOWN):
+        console.print(f"Not carried over in {count} of them: {name}", markup=False)
+    if len(apart) > SHOWN:
+        console.print(f"… and {len(apart) - SHOWN} more; the whole report is in {report.root}/imports", markup=False)
+    if report.imported:
+        console.print(f"Review them: teleloom review {report.root}", markup=False)

@@ -1,0 +1,157 @@
+"""What all exporters share: a folder that appears whole or not at all, its ledger and its report."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from dataset_builder.build.place import folder_in_place, tidy
+from dataset_builder.build.run import DatasetExistsError, NothingToBuildError
+from dataset_builder.exchange.departures import Berth, Departures, Known, berth
+from dataset_builder.exchange.report import NotCarried, Progress
+from dataset_builder.ledger import Ledger, Rejected
+from dataset_builder.manifest import BuildManifest
+from dataset_builder.source.candidates import Selection, UnfitEpisodeError
+from dataset_builder.source.gather import gather
+from teleloom.files import write_json
+
+LEDGER = "ledger.json"
+REPORT = "export.json"
+
+
+class ExportOptionError(ValueError):
+    """An option that the format does not have, or a value that it does not take. The message lists what there is."""
+
+
+class UnexportableError(ValueError):
+    """A dataset that the format cannot hold. The message names what is in the way, and what would help."""
+
+
+@dataclass(frozen=True)
+class ExportReport:
+    """What an export did. splits: episodes in each. not_carried: what the format has no place for."""
+
+    format: str
+    path: Path
+    ledger: Ledger
+    splits: dict[str, int]
+    not_carried: tuple[NotCarried, ...]
+    notes: tuple[str, ...]
+    episode_notes: dict[str, tuple[str, ...]]
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "format": self.format,
+            "path": str(self.path),
+            "splits": self.splits,
+            "not_carried": [asdict(entry) for entry in self.not_carried],
+            "notes": list(self.notes),
+            "episode_notes": {episode: list(notes) for episode, notes in self.episode_notes.items()},
+            "ledger": self.ledger.to_json(),
+        }
+
+
+Write = Callable[[Path, Departures], Sequence[NotCarried]]
+"""Writes the episodes into an empty folder, and says what the format has no place for."""
+
+
+def export_whole(
+    format: str,
+    selection: Selection,
+    manifest: BuildManifest,
+    out: Path,
+    write: Write,
+    *,
+    force: bool,
+    progress: Progress,
+    needs_joints: bool = False,
+    whole_rate: bool = False,
+    notes: Sequence[str] = (),
+) -> ExportReport:
+    """Export the selected episodes to the folder `out`, with the ledger and the report beside what `write` writes.
+
+    needs_joints: an episode of which no joints are known cannot be in. whole_rate: all episodes must have one rate, a
+    whole number.
+
+    Raises DatasetExistsError unless `force`, NothingToBuildError when no episode of the train split is left,
+    UnexportableError, TaskErasedError, and OSError when the disk refuses; `out` then stays as it was.
+    """
+    tidy(out)
+    if out.exists() and not force:
+        raise DatasetExistsError(f"{out} exists already; export to another folder, or replace this one with --force")
+    gathered = gather(selection.candidates, manifest, progress, berth)
+    berths, rejected = _of_known_arms(gathered.kept, needs_joints)
+    if whole_rate:
+        berths, others = _of_one_rate(format, berths)
+        rejected += others
+    rejected = [*selection.rejected, *gathered.rejected, *rejected]
+    departures = Departures(berths, manifest, progress, rejected)
+    with folder_in_place(out, may_replace=force) as folder:
+        not_carried = write(folder, departures)
+        if not departures.train_ids:
+            reasons = Counter(entry.reason for entry in departures.rejected)
+            counted = ", ".join(f"{reason} ({count})" for reason, count in sorted(reasons.items()))
+            raise NothingToBuildError(f"no episode is left to train on: {counted or 'there are none'}")
+        ledger = Ledger(selection.inputs, tuple(departures.emitted), tuple(departures.rejected))
+        report = ExportReport(
+            format,
+            out,
+            ledger,
+            departures.splits(),
+            (*_never_carried(manifest), *not_carried),
+            (*selection.warnings, *gathered.warnings, *notes),
+            {episode: said for episode, said in departures.episode_notes.items() if said},
+        )
+        write_json(folder / LEDGER, ledger.to_json())
+        write_json(folder / REPORT, {key: value for key, value in report.to_json().items() if key != "path"})
+    return report
+
+
+def chosen(options: Mapping[str, str], allowed: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
+    """The options with their defaults, the first of the values allowed. Raises ExportOptionError."""
+    for name, value in options.items():
+        if name not in allowed:
+            raise ExportOptionError(f"no option '{name}'; there is: {', '.join(sorted(allowed)) or 'none'}")
+        if value not in allowed[name]:
+            raise ExportOptionError(f"option {name} cannot be '{value}'; it can be {', '.join(allowed[name])}")
+    return {name: options.get(name, values[0]) for name, values in allowed.items()}
+
+
+def _never_carried(manifest: BuildManifest) -> Iterator[NotCarried]:
+    yield NotCarried("streams at their own rates", "only the steps go out; the episode file keeps the rest")
+    yield NotCarried("events", "presses, faults and takeovers have no place there; steps carry mode and intervention")
+    yield NotCarried("review", "opinions, flags and segments; trim, instructions, outcome and weight are in effect")
+    if manifest.questions.asked_for:
+        yield NotCarried("questions and plans", "`teleloom build` writes them beside its records")
+
+
+def _of_known_arms(berths: Sequence[Berth], needs_joints: bool) -> tuple[list[Berth], list[Rejected]]:
+    """Those that all have joints, or all have tool poses: a dataset has one kind of state."""
+    wanted: Known = "joints"
+    if not needs_joints and sum("tool_pose" in b.known for b in berths) > sum("joints" in b.known for b in berths):
+        wanted = "tool_pose"
+    said = wanted.replace("_", " ")
+    error = UnfitEpisodeError(f"no-{said.replace(' ', '-')}", f"its {said} is not known, and the export has it")
+    kept = [each for each in berths if wanted in each.known]
+    return kept, [each.candidate.rejected(error) for each in berths if wanted not in each.known]
+
+
+def _of_one_rate(format: str, berths: Sequence[Berth]) -> tuple[list[Berth], list[Rejected]]:
+    rates = Counter(each.rate_hz for each in berths)
+    if not rates:
+        return [], []
+    rate = max(rates, key=lambda each: (rates[each], each))
+    if rate != round(rate):
+        raise UnexportableError(
+            f"{format} counts whole frames a second, and the episodes have {rate:g} steps a second; "
+            "set step_rate_hz in the manifest"
+        )
+    others = []
+    for each in berths:
+        if each.rate_hz != rate:
+            detail = f"{each.rate_hz:g} steps a second, and most have {rate:g}; set step_rate_hz in the manifest"
+            others.append(each.candidate.rejected(UnfitEpisodeError("other-rate", detail)))
+    return [each for each in berths if each.rate_hz == rate], others

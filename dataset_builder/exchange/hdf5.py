@@ -1,0 +1,210 @@
+"""What exports to HDF5 share: our own group beside the format's, and reading files that anybody may have written."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from dataset_builder.exchange.arriving import MAX_DOCUMENT_CHARS, About
+from dataset_builder.exchange.departures import Departure
+from dataset_builder.exchange.imported import ImportedCamera, UnimportableError, encode_pixels
+from dataset_builder.manifest import BuildManifest
+
+Arrays = dict[str, h5py.Dataset]
+
+MAX_ARRAYS, MAX_DEPTH = 10_000, 16
+MAX_ARRAY_BYTES, MAX_IMAGE_BYTES = 256 * 1024 * 1024, 64 * 1024 * 1024
+"""Of what is read at once. A file can claim any size for an array that was never written."""
+
+
+OURS = "teleloom"
+"""The group that readers of the format do not look into: `about`, `steps/<column>` and `jpeg/<key>/{data,end}`."""
+
+FAULTS = (OSError, KeyError, RuntimeError, TypeError, ValueError, IndexError, AttributeError)
+"""What h5py and numpy raise at a file that is damaged or of another shape than expected."""
+
+
+def write_ours(parent: h5py.Group, departure: Departure, manifest: BuildManifest, *, jpegs: bool) -> None:
+    """Write our group into `parent`: the step columns, the document and, where asked for, the JPEG bytes."""
+    group = parent.create_group(OURS)
+    group.create_dataset("about", data=np.bytes_(departure.about(manifest).encode()))
+    for name, values in departure.columns().items():
+        group.create_dataset(f"steps/{name}", data=values)
+    if jpegs:
+        for key, frames in departure.images.items():
+            ends = np.cumsum([len(frame) for frame in frames], dtype=np.uint64)
+            group.create_dataset(f"jpeg/{key}/data", data=np.frombuffer(b"".join(frames), dtype=np.uint8))
+            group.create_dataset(f"jpeg/{key}/end", data=ends)
+
+
+def member(group: h5py.Group, path: str) -> h5py.Group | h5py.Dataset:
+    """What lies at `path` in the file itself. Raises KeyError, and UnimportableError for a link to anywhere else."""
+    found = group
+    for name in path.split("/"):
+        link = found.get(name, getlink=True) if isinstance(found, h5py.Group) else None
+        if link is None:
+            raise KeyError(f"no {path}")
+        if not isinstance(link, h5py.HardLink):
+            raise UnimportableError("bad-file", f"{path} is a link to somewhere else; only what is in the file is read")
+        found = found[name]
+    return found
+
+
+def has(group: h5py.Group, path: str) -> bool:
+    """Whether the file itself has something at `path`."""
+    try:
+        member(group, path)
+    except (KeyError, UnimportableError):
+        return False
+    return True
+
+
+def arrays(group: h5py.Group) -> Arrays:
+    """Every array below `group`, by its path. Raises UnimportableError for one that is kept in another file: a foreign
+    file must not reach what else lies on this machine."""
+    found: Arrays = {}
+    pending: list[tuple[str, h5py.Group]] = [("", group)]
+    while pending:
+        prefix, each = pending.pop()
+        for name in each:
+            path = f"{prefix}{name}"
+            item = member(each, name)
+            if isinstance(item, h5py.Group):
+                if path.count("/") >= MAX_DEPTH:
+                    raise UnimportableError("bad-file", f"{path} lies deeper than {MAX_DEPTH} groups")
+                pending.append((f"{path}/", item))
+                continue
+            if item.external or item.is_virtual:
+                raise UnimportableError("bad-file", f"{path} is kept in another file; only what is in this one is read")
+            found[path] = item
+            if len(found) > MAX_ARRAYS:
+                raise UnimportableError("bad-file", f"it has more than {MAX_ARRAYS} arrays")
+    return found
+
+
+def read_about(found: Arrays) -> About | None:
+    """The document of our group; None where there is no such group. Raises UnimportableError."""
+    dataset = found.get(f"{OURS}/about")
+    if dataset is None:
+        return None
+    if dataset.dtype.kind != "S" or dataset.shape != () or dataset.dtype.itemsize > MAX_DOCUMENT_CHARS:
+        raise UnimportableError(
+            "bad-metadata", f"/{OURS}/about is no single text of at most {MAX_DOCUMENT_CHARS} bytes"
+        )
+    return About.parse(bytes(dataset[()]).decode())
+
+
+def whole(dataset: h5py.Dataset) -> NDArray[Any]:
+    """All of an array. Raises UnimportableError for one that is larger than MAX_ARRAY_BYTES."""
+    if dataset.nbytes > MAX_ARRAY_BYTES:
+        detail = f"{dataset.name} claims {dataset.nbytes} bytes; at most {MAX_ARRAY_BYTES} are read at once"
+        raise UnimportableError("bad-file", detail)
+    values: NDArray[Any] = dataset[()]
+    return values
+
+
+def read_columns(found: Arrays) -> dict[str, NDArray[Any]]:
+    """The step columns of our group."""
+    prefix = f"{OURS}/steps/"
+    return {name.removeprefix(prefix): whole(data) for name, data in found.items() if name.startswith(prefix)}
+
+
+def read_jpegs(found: Arrays) -> dict[str, ImportedCamera]:
+    """The JPEGs of our group by image key; none where the export left them out."""
+    cameras = {}
+    prefix, suffix = f"{OURS}/jpeg/", "/end"
+    for name in sorted(found):
+        if not (name.startswith(prefix) and name.endswith(suffix)):
+            continue
+        key = name.removeprefix(prefix).removesuffix(suffix)
+        ends, data = whole(found[name]).astype(np.int64), found[f"{prefix}{key}/data"]
+        sizes = np.diff(ends, prepend=0)
+        if ends.ndim != 1 or np.any((sizes < 0) | (sizes > MAX_IMAGE_BYTES)) or (len(ends) and ends[-1] != len(data)):
+            raise UnimportableError("broken-image", f"the frames of '{key}' do not lie one after another")
+        starts = [0, *ends[:-1].tolist()]
+        cameras[key] = ImportedCamera([data[s:e].tobytes() for s, e in zip(starts, ends.tolist(), strict=True)])
+    return cameras
+
+
+def write_pixels(group: h5py.Group, key: str, frames: Iterator[NDArray[np.uint8]], count: int, **options: Any) -> None:
+    """Write (T, H, W, 3) images, a chunk for each, as a reader draws steps at random."""
+    dataset: h5py.Dataset | None = None
+    for i, pixels in enumerate(frames):
+        if dataset is None:
+            shape = (count, *pixels.shape)
+            dataset = group.create_dataset(key, shape, dtype="u1", chunks=(1, *pixels.shape), **options)
+        dataset[i] = pixels
+
+
+def encoded(dataset: h5py.Dataset, count: int, quality: int) -> ImportedCamera:
+    """A camera of at most `count` images (T, H, W, C), encoded once, one of them in memory at a time."""
+    digest, frames = hashlib.sha256(), []
+    for i in range(images_in(dataset, count)):
+        pixels = dataset[i]
+        digest.update(pixels.tobytes())
+        frames.append(encode_pixels(pixels, quality))
+    return ImportedCamera(frames, quality, origin=digest.digest())
+
+
+def images_in(dataset: h5py.Dataset, count: int) -> int:
+    """How many images an array (T, ...) holds. Raises UnimportableError where that, or their size, cannot be."""
+    size = math.prod(dataset.shape[1:]) * dataset.dtype.itemsize
+    if len(dataset) > count or size > MAX_IMAGE_BYTES:
+        detail = f"{dataset.name} claims {len(dataset)} images of {size} bytes for {count} steps"
+        raise UnimportableError("image-format", detail)
+    return len(dataset)
+
+
+def is_pixels(dataset: h5py.Dataset) -> bool:
+    """Whether it holds images: (T, H, W, 1 or 3) uint8."""
+    return bool(dataset.ndim == 4 and dataset.dtype == np.uint8 and dataset.shape[3] in (1, 3))
+
+
+def is_numbers(dataset: h5py.Dataset, count: int) -> bool:
+    """Whether it holds a row of numbers for each of `count` steps."""
+    return bool(dataset.dtype.kind in "fiub" and dataset.ndim in (1, 2) and dataset.shape[0] == count)
+
+
+def text_of(value: Any) -> str:
+    """An attribute or a scalar as text; "" for what is none. Some writers keep bytes, others arrays of one."""
+    while isinstance(value, np.ndarray) and value.size:
+        value = value.reshape(-1)[0]
+    if isinstance(value, bytes):
+        return value.decode(errors="replace")
+    return value if isinstance(value, str) else ""
+
+
+@contextmanager
+def naming(what: str) -> Iterator[None]:
+    """Turn what a damaged file raises into UnimportableError."""
+    try:
+        yield
+    except UnimportableError:
+        raise
+    except FAULTS as error:
+        raise UnimportableError("bad-file", f"{what} cannot be read ({error})") from None
+
+
+def files(path: Path, pattern: str) -> Sequence[Path]:
+    """`path` itself when it is a file, else the files in it that match, in order of the numbers in their names."""
+    if path.is_file():
+        return [path]
+    return sorted(path.glob(pattern), key=lambda file: (_number(file.stem), file.name))
+
+
+def _number(stem: str) -> int:
+    digits = stem.rpartition("_")[2]
+    return int(digits) if digits.isascii() and digits.isdigit() else -1
+
+
+def by_number(names: Mapping[str, Any]) -> list[str]:
+    """Names like `demo_2` in order of their numbers."""
+    return sorted(names, key=lambda name: (_number(name), name))

@@ -1,0 +1,1 @@
+"""RLDS directories of anybody (OXE style), read without TensorFlow."""
