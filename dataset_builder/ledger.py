@@ -8,12 +8,33 @@ from dataclasses import asdict, dataclass
 from operator import attrgetter
 from typing import Any
 
+from teleloom.episode.reader import BadEpisodeError, UnknownVersionError
+
 
 class LedgerImbalanceError(RuntimeError):
     """Inputs that were neither emitted nor rejected, or more than once: a fault of the builder, never of the data."""
 
 
 _IN_THE_FILE = ("bad-file", "broken-image", "empty", "missing-frames", "not-finite", "unknown-version")
+
+
+class UnfitEpisodeError(ValueError):
+    """An episode that cannot be in this dataset.
+
+    reason: a short fixed name; the message says what was wrong and what would help.
+    """
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
+
+    @classmethod
+    def unreadable(cls, error: BadEpisodeError) -> UnfitEpisodeError:
+        """The same for a file that is no sound episode, without its path, which is another one on each machine."""
+        reason = "unknown-version" if isinstance(error, UnknownVersionError) else "bad-file"
+        return cls(reason, f"{error.fault}; {error.remedy}")
+
+
 BROKEN = frozenset({*_IN_THE_FILE, "missing-file", "outside-root"})
 """Reasons that lie in the recording or its file: neither a person nor the manifest left the episode out."""
 

@@ -8,17 +8,17 @@ from typing import Any, Self
 from pydantic import Field, field_validator, model_validator
 
 from dataset_builder.actions.semantics import ActionSemantics
-from dataset_builder.build.sharding import Sharding
 from dataset_builder.codecs.choice import CodecChoice
 from dataset_builder.normalisation.choice import NormalisationChoice
 from dataset_builder.presets import Preset, check_preset, with_preset
-from dataset_builder.questions.choice import QuestionChoice
 from dataset_builder.rlds.images import CameraChoice
-from dataset_builder.source.filters import StepFilters
-from dataset_builder.source.lineage import Lineage
-from dataset_builder.source.query import Query
-from dataset_builder.source.splits import Splits
-from dataset_builder.source.weights import StepWeights
+from dataset_builder.rules.filters import StepFilters
+from dataset_builder.rules.lineage import Lineage
+from dataset_builder.rules.query import Query
+from dataset_builder.rules.questions import QuestionChoice
+from dataset_builder.rules.sharding import Sharding
+from dataset_builder.rules.splits import Splits
+from dataset_builder.rules.weights import StepWeights
 from teleloom.config import Config
 
 _TAKEN = ("state", "joint_state")

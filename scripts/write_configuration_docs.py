@@ -11,6 +11,7 @@ import json
 import re
 import types
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
@@ -20,6 +21,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from dataset_builder.manifest import BuildManifest
+from dataset_builder.mixture.manifest import MixtureManifest
 from station.config import StationConfig
 from teleloom.quality.config import QualityConfig
 from teleop.operator import HapticPattern
@@ -35,14 +37,20 @@ INTRODUCTION = """# Configuration
 Made by `scripts/write_configuration_docs.py` from the models that check the files; do not edit it.
 
 Every file is YAML. A key that is not listed here is refused, with its place and the keys that exist there. All values
-are in SI units and radians; a name ends in its unit. Examples that work: [a station](examples/station.yaml) and
-[a build](examples/build.yaml).
+are in SI units and radians; a name ends in its unit. Examples that work: [a station](examples/station.yaml),
+[a build](examples/build.yaml) and [a mixture](examples/mixture.yaml).
 """
 PARTS: tuple[tuple[str, str, type[BaseModel]], ...] = (
     ("A station", "The file of `teleloom record -c`.", StationConfig),
     ("The scripted operator", "`operator.options` with `operator.source: scripted`.", ScriptedOperatorConfig),
     ("A headset", "`operator.options` with `operator.source: openxr`.", OpenXrConfig),
-    ("A build", "The manifest of `teleloom build -c`.", BuildManifest),
+    (
+        "A build",
+        "The manifest of `teleloom build -c` and of `teleloom export -c`. A `preset` brings defaults of its own, which "
+        "may differ from those below.",
+        BuildManifest,
+    ),
+    ("A mixture", "What a model is co-fine-tuned on.", MixtureManifest),
     ("The quality verdict", "Thresholds in code; `teleloom record` judges with the defaults.", QualityConfig),
 )
 # Where neither a description nor a docstring says it in a line.
@@ -91,25 +99,43 @@ MEANINGS = {
     "BuildManifest.version": "x.y.z",
     "BuildManifest.description": "a sentence for the dataset card",
     "BuildManifest.license": "the licence of the data",
-    "BuildManifest.robot": "only episodes of this robot; null takes the robot of most episodes",
+    "BuildManifest.select": "which of the approved episodes",
+    "BuildManifest.filters": "which of their steps are left out",
+    "BuildManifest.normalisation": "how actions are scaled before they become tokens",
+    "BuildManifest.weights": "how much a step counts, by who drove",
+    "BuildManifest.lineage": "rounds of a policy and its corrections",
+    "BuildManifest.shards": "how large the files are",
+    "BuildManifest.questions": "questions and plans made beside the records, see [questions](questions.md)",
+    "Query.tasks": "any of them",
+    "Query.stations": "any of them",
+    "Query.operators": "any of them",
+    "Query.scenes": "any of them",
+    "Query.outcomes": "any of them, as review left it",
+    "Query.robot": "null takes the robot of most episodes, as a dataset holds one",
+    "Query.min_score": "the reviewers' score; an episode without one is out then",
+    "MixtureManifest.prompt": "how the instruction is put",
+    "Query.recorded_from": "recorded then or later; UTC unless it names another zone",
+    "Query.recorded_to": "recorded before",
+    "StepFilters.idle_run": "how many idle steps in a row the rule `droid` takes",
+    "StepWeights.pre_intervention_steps": "how many steps of the policy led to a takeover",
+    "Round.round": "its number",
+    "SourceChoice.path": "a folder or a file; a relative path starts at the manifest's folder",
+    "SourceChoice.split": "of the dataset",
+    "TokenizerChoice.path": "of the `tokenizer.json`",
+    "MixtureManifest.robots": "built datasets",
+    "MixtureManifest.questions": "questions about images",
+    "MixtureManifest.plans": "plans in words before actions",
+    "MixtureManifest.tokenizer": "the base model's",
+    "MixtureManifest.images": "how images are shown to the model",
+    "MixtureManifest.augmentation": "how images are varied; null leaves them alone",
+    "MixtureManifest.seed": "decides order, phrasing and noise",
     "BuildManifest.step_rate_hz": "null keeps the rate at which each episode's steps were stored",
-    "BuildManifest.action": "what an action means; only these values exist yet",
+    "BuildManifest.action": "what an action means",
     "BuildManifest.codec": "how actions become tokens",
     "BuildManifest.splits": "how episodes are parted",
     "Sharding.max_episodes": "most episodes in one shard",
     "CodecChoice.name": "name of the codec plug-in",
     "CodecChoice.options": "its options",
-    "ActionSemantics.kind": "steps, not absolute targets",
-    "ActionSemantics.of": "what the steps are between",
-    "ActionSemantics.reference": "where a step begins",
-    "ActionSemantics.first_reference": "where the first step begins",
-    "ActionSemantics.frame": "the frame of the numbers",
-    "ActionSemantics.names": "of the dimensions",
-    "ActionSemantics.units": "of the dimensions",
-    "ActionSemantics.rotation": "how the rotation is written",
-    "ActionSemantics.rotation_applied": "on which side of the pose it is multiplied",
-    "ActionSemantics.gripper": "what the gripper value means",
-    "ActionSemantics.chunk_length": "steps per action",
     "QualityConfig.sustained_s": "how long tracking error or skew must last to be said",
     "QualityConfig.camera_gap_periods": "silence of a camera that is a gap, in its own periods",
     "QualityConfig.camera_gap_warning_s": "and at least this long",
@@ -217,8 +243,10 @@ def _table(model: type[BaseModel]) -> list[str]:
 
 
 def _meaning(model: type[BaseModel], key: str) -> str:
-    named = MEANINGS.get(f"{model.__name__}.{key}") or model.model_fields[key].description
-    return named or _from_docstring(model).get(key, "")
+    family = [kind for kind in model.__mro__ if issubclass(kind, BaseModel) and key in kind.model_fields]
+    named = next((MEANINGS[name] for kind in family if (name := f"{kind.__name__}.{key}") in MEANINGS), None)
+    said = (meaning for kind in family if (meaning := _from_docstring(kind).get(key)))
+    return named or model.model_fields[key].description or next(said, "")
 
 
 def _from_docstring(model: type[BaseModel]) -> dict[str, str]:
@@ -252,7 +280,8 @@ def _type(annotation: Any) -> str:
         return f"map to {_type(arguments[1])}"
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return "see below"
-    return {str: "text", float: "number", int: "integer", bool: "true or false"}.get(annotation, "any value")
+    plain = {str: "text", Path: "path", datetime: "time", float: "number", int: "integer", bool: "true or false"}
+    return plain.get(annotation, "any value")
 
 
 def _bounds(field: FieldInfo) -> str:
@@ -280,6 +309,8 @@ def _default(field: FieldInfo) -> str:
 
 
 def _inline(value: Any) -> str:
+    if isinstance(value, BaseModel):
+        return _inline(value.model_dump(mode="json", exclude_defaults=True))
     if isinstance(value, dict):
         return "{" + ", ".join(f"{key}: {_inline(item)}" for key, item in value.items()) + "}"
     if isinstance(value, list | tuple):

@@ -13,7 +13,7 @@ from dataset_builder.build.plots import spread
 from dataset_builder.dataset import Dataset
 from dataset_builder.rlds.records import decode_example
 from dataset_builder.rlds.tfrecord import read_records
-from dataset_builder.source.splits import TRAIN
+from dataset_builder.rules.splits import TRAIN
 from dataset_builder.verify.check import Report as Verification
 from recorder.inspection.episode_page import badge
 from recorder.inspection.words import size

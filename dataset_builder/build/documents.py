@@ -1,108 +1,177 @@
-"""The JSON files beside the shards: what TensorFlow Datasets reads, and what a reader of the actions must know."""
+"""The files beside the shards: what TensorFlow Datasets reads, and what a reader of the actions must know."""
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
-from dataset_builder.source.candidates import Candidate
-from dataset_builder.codecs import Codec
+from dataset_builder.build.numbers import Numbers
+from dataset_builder.build.plan import Episode, Shard
+from dataset_builder.build.work import RECORD_FORMAT, ShardResult, pin
 from dataset_builder.manifest import BuildManifest
-from dataset_builder.source.trajectory import Trajectory
-from dataset_builder.build.shards import Shard
-from teleloom.catalog.view import EpisodeView
+from dataset_builder.normalisation.files import OPENVLA_FILE
+from dataset_builder.normalisation.tokeniser import ActionTokeniser
+from dataset_builder.rules.filters import FilterCounts
+from dataset_builder.rules.splits import TRAIN
+from dataset_builder.source.candidates import Selection
+from dataset_builder.source.rounds import round_numbers, summaries
 
 FEATURES = "features.json"
 DATASET_INFO = "dataset_info.json"
 METADATA = "metadata.json"
-STATISTICS = "dataset_statistics.json"
+STATISTICS = OPENVLA_FILE
 LEDGER = "ledger.json"
 LOCK = "build.lock.json"
 CARD = "README.md"
+CARD_DATA = "card.json"
 
 
-def dataset_info(manifest: BuildManifest, shards: Sequence[Shard], num_bytes: Mapping[str, int]) -> dict[str, Any]:
+def questions_file(split: str) -> str:
+    """The name of the file with the questions made from the episodes of a split."""
+    return f"questions-{split}.jsonl"
+
+
+def plans_file(split: str) -> str:
+    """The name of the file with the plans made from the episodes of a split."""
+    return f"plans-{split}.jsonl"
+
+
+def dataset_info(
+    manifest: BuildManifest, shards: Sequence[Shard], results: Mapping[str, ShardResult]
+) -> dict[str, Any]:
     """`dataset_info.json`: the JSON form of `tensorflow_datasets/core/proto/dataset_info.proto`.
 
-    num_bytes: of each shard's records without their framing, which is how TensorFlow Datasets counts.
+    The description ends with a digest of all records, as loaders keep statistics under a hash of the builder's info
+    and code, and would take those of other data for this one's. results: by shard name.
     """
     splits = []
     for split in dict.fromkeys(shard.split for shard in shards):
-        own = [shard for shard in shards if shard.split == split]
+        own = [results[shard.name] for shard in shards if shard.split == split]
         splits.append(
             {
                 "name": split,
                 "filepathTemplate": "{DATASET}-{SPLIT}.{FILEFORMAT}-{SHARD_X_OF_Y}",
-                "numBytes": str(sum(num_bytes[shard.name] for shard in own)),
-                "shardLengths": [str(len(shard.trajectories)) for shard in own],
+                # Without the framing of the records, which is how TensorFlow Datasets counts.
+                "numBytes": str(sum(result.num_bytes for result in own)),
+                "shardLengths": [str(result.records) for result in own],
             }
         )
+    shas = [(shard.split, results[shard.name].sha256) for shard in shards]
     info: dict[str, Any] = {
         "name": manifest.name,
         "version": manifest.version,
-        "description": manifest.description,
+        "description": f"{manifest.description}\n\nContent: sha256 {content_digest(shas)}",
         "fileFormat": "tfrecord",
         "splits": splits,
     }
     return info | ({"redistributionInfo": {"license": manifest.license}} if manifest.license else {})
 
 
-def metadata(manifest: BuildManifest, codec: Codec, robot: str, rates_hz: Sequence[float]) -> dict[str, Any]:
+def content_digest(shards: Sequence[tuple[str, str]]) -> str:
+    """SHA-256, hex, over split and SHA-256 of each shard: equal for equal records in equal order."""
+    return hashlib.sha256("".join(f"{split} {sha256}\n" for split, sha256 in shards).encode()).hexdigest()
+
+
+def metadata(
+    manifest: BuildManifest,
+    episodes: Sequence[Episode],
+    numbers: Numbers,
+    tokeniser: ActionTokeniser,
+    filtered: FilterCounts,
+) -> dict[str, Any]:
     """`metadata.json`, which tfds offers as `builder.info.metadata`: what the numbers mean, as data."""
+    first, semantics, codec = episodes[0], manifest.action, tokeniser.codec
+    joints = first.shape.joints
+    own = manifest.normalisation.statistics is None
+    contributions = [episode.contribution for episode in episodes]
     return {
-        "action": manifest.action.model_dump(mode="json"),
+        "preset": manifest.preset,
+        "action": {
+            **semantics.model_dump(mode="json"),
+            "names": list(semantics.names(joints)),
+            "units": list(semantics.units(joints)),
+            "sentence": semantics.sentence(),
+        },
         "action_tokens": {
             "codec": codec.name,
             "codec_version": codec.version,
             "options": codec.options,
-            "normalisation": "q99",
-            "statistics": STATISTICS,
-            "statistics_split": "train",
+            "chunked": codec.chunked,
+            "in_records": manifest.codec.in_records,
+            "normalisation": tokeniser.scheme,
+            # What they were made with: this dataset's own, or what the manifest names, kept here.
+            "statistics": STATISTICS if own else tokeniser.statistics.to_json(),
+            "statistics_split": TRAIN if own else None,
         },
-        "robot": robot,
+        "statistics_key": numbers.key,
+        "robot": first.robot,
+        "joint_names": list(first.joint_names),
+        "gripper_max_m": first.gripper_max_m,
         "cameras": {name: choice.model_dump(mode="json") for name, choice in manifest.cameras.items()},
-        "step_rates_hz": sorted(set(rates_hz)),
+        "step_rates_hz": sorted({episode.rate_hz for episode in episodes}),
+        "filtered": filtered.to_json(),
+        "rounds": [summary.to_json() for summary in summaries(contributions, manifest.lineage)],
     }
 
 
-def lock(manifest: BuildManifest, software_version: str, source: str, shards: Sequence[Shard]) -> dict[str, Any]:
+def lock(
+    manifest: BuildManifest,
+    software_version: str,
+    source: str,
+    inputs: str,
+    shards: Sequence[Shard],
+    results: Mapping[str, ShardResult],
+) -> dict[str, Any]:
     """`build.lock.json`: everything that, with the same software, gives the same dataset again.
 
-    source: the station's root, relative to the dataset's folder.
+    source: the station's root, relative to the dataset's folder; "" where there is no way from one to the other.
+    inputs: see inputs_digest. results: by shard name.
     """
-    pins = [_pin(trajectory, shard) for shard in shards for trajectory in shard.trajectories]
+    episodes = [(episode, shard) for shard in shards for episode in shard.episodes]
+    rounds = round_numbers((episode.contribution for episode, _ in episodes), manifest.lineage)
+    pins = [
+        {
+            **pin(episode.candidate),
+            "split": shard.split,
+            "shard": shard.name,
+            "group": episode.group,
+            "round": rounds[episode.contribution.policy_version],
+        }
+        for episode, shard in episodes
+    ]
     return {
         "manifest": manifest.model_dump(mode="json"),
         "software_version": software_version,
         "source": source,
-        "episodes": sorted(pins, key=lambda pin: str(pin["episode_id"])),
+        "inputs": inputs,
+        "episodes": sorted(pins, key=lambda entry: str(entry["episode_id"])),
+        "shards": {
+            shard.name: {
+                "split": shard.split,
+                "episodes": [episode.id for episode in shard.episodes],
+                **results[shard.name].model_dump(mode="json", include=_OF_A_SHARD),
+            }
+            for shard in shards
+        },
     }
 
 
-def pinned_candidate(pin: Mapping[str, Any], source: Path) -> Candidate:
-    """The candidate that an entry of the lock's `episodes` stands for, its file sought below `source`.
+_OF_A_SHARD = {"key", "sha256", "bytes", "records", "num_bytes"}
 
-    Raises KeyError, TypeError or ValueError for an entry that the builder did not write.
+
+def inputs_digest(manifest: BuildManifest, selection: Selection, files: Sequence[bytes]) -> str:
+    """SHA-256, hex, of all that a build starts from: equal ones give equal datasets, so nothing need be read to know.
+
+    files: the content of other files that the manifest names.
     """
-    return Candidate(
-        episode_id=pin["episode_id"],
-        path=source / pin["file_path"],
-        file_path=pin["file_path"],
-        file_bytes=pin["file_bytes"],
-        content_hash=pin["content_hash"],
-        view=EpisodeView.model_validate(pin["annotations"]),
-    )
-
-
-def _pin(trajectory: Trajectory, shard: Shard) -> dict[str, Any]:
-    candidate = trajectory.candidate
-    return {
-        "episode_id": candidate.episode_id,
-        "file_path": candidate.file_path,
-        "file_bytes": candidate.file_bytes,
-        "content_hash": candidate.content_hash,
-        "annotations": candidate.view.model_dump(mode="json"),
-        "split": shard.split,
-        "shard": shard.name,
+    content = {
+        "format": RECORD_FORMAT,
+        "manifest": manifest.model_dump(mode="json"),
+        "candidates": [pin(candidate) for candidate in selection.candidates],
+        "inputs": sorted(selection.inputs),
+        "rejected": sorted([entry.episode_id, entry.reason, entry.detail] for entry in selection.rejected),
+        "files": [hashlib.sha256(data).hexdigest() for data in files],
     }
+    return hashlib.sha256(json.dumps(content, ensure_ascii=False).encode()).hexdigest()

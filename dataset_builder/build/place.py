@@ -1,4 +1,9 @@
-"""Putting a finished folder in place: it appears whole, and what was there before stays until it does."""
+"""Putting a finished version in place.
+
+On this machine it appears whole, and what was there before stays until it does. An object store cannot rename: there
+`dataset_info.json`, without which nobody takes the rest for a dataset, goes first when a version is replaced and comes
+last when one is written.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +11,12 @@ import fcntl
 import os
 import secrets
 import shutil
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from dataset_builder.location import is_local, key_of, make_folder, sizes, store_of
 from teleloom.files import sync_file, sync_folder
 
 BUILDING = ".building"
@@ -17,11 +24,32 @@ REPLACED = ".replaced"
 
 
 @contextmanager
-def folder_in_place(final: Path) -> Iterator[Path]:
+def version_in_place(final: Path, shards: Mapping[str, Path], commit: str, may_replace: bool) -> Iterator[Path]:
+    """Yield a folder of this machine for documents; when the block ends well, they and the shards are `final`.
+
+    shards: the finished file behind each name, in the same place as `final`; they stay. Files are shared with them by
+    hard link where the file system can, and copied by the store itself elsewhere. commit: the document that makes a
+    dataset of the rest. Raises FileExistsError when a version came into place meanwhile and `may_replace` is not set.
+    """
+    if is_local(final):
+        with folder_in_place(final, may_replace) as folder:
+            for name, source in shards.items():
+                _share(source, folder / name)
+            yield folder
+    else:
+        with tempfile.TemporaryDirectory(prefix="teleloom-") as scratch:
+            yield Path(scratch)
+            if not may_replace and (final / commit).exists():
+                raise FileExistsError(f"{final} exists already")
+            _upload(Path(scratch), final, shards, commit)
+
+
+@contextmanager
+def folder_in_place(final: Path, may_replace: bool = True) -> Iterator[Path]:
     """Yield an empty hidden folder beside `final`; when the block ends well it becomes `final`, replacing any before.
 
-    It is on the disk then, with all files that lie directly in it. When the block raises, the hidden folder is removed
-    and `final` stays as it was.
+    It is on the disk then, with all that lies in it. When the block raises, the hidden folder is removed
+    and `final` stays as it was. Raises FileExistsError at the end when `final` is there and not to be replaced.
     """
     final.parent.mkdir(parents=True, exist_ok=True)
     token = secrets.token_hex(4)
@@ -31,10 +59,10 @@ def folder_in_place(final: Path) -> Iterator[Path]:
         claim = _claim(building)
     try:
         yield building
-        for file in building.iterdir():
-            sync_file(file)
-        sync_folder(building)
+        _sync(building)
         with _locked(final.parent):
+            if not may_replace and final.exists():
+                raise FileExistsError(f"{final} exists already")
             _exchange(building, final, replaced)
             sync_folder(final.parent)
     finally:
@@ -48,7 +76,7 @@ def tidy(final: Path) -> None:
 
     Half-made folders are removed, and a `final` that was moved away for a successor that never came is put back.
     """
-    if not final.parent.is_dir():
+    if not is_local(final) or not final.parent.is_dir():
         return
     with _locked(final.parent):
         for replaced in sorted(final.parent.glob(f".{final.name}.*{REPLACED}")):
@@ -61,6 +89,50 @@ def tidy(final: Path) -> None:
                 claim = _claim(building)
                 shutil.rmtree(building, ignore_errors=True)
                 os.close(claim)
+
+
+def keep(source: Path, target: Path) -> Path:
+    """A copy of a file of a store, made by the store itself, out of the way of what is about to be replaced."""
+    store_of(source).cp_file(key_of(source), key_of(target))
+    return target
+
+
+def _share(source: Path, target: Path) -> None:
+    try:
+        os.link(source, target)
+    except OSError:  # Not every file system has hard links.
+        shutil.copyfile(source, target)
+
+
+def _upload(documents: Path, final: Path, shards: Mapping[str, Path], commit: str) -> None:
+    there = {str(folder / name) for folder in {source.parent for source in shards.values()} for name in sizes(folder)}
+    missing = [name for name, source in shards.items() if str(source) not in there]
+    if missing:
+        raise FileNotFoundError(
+            f"{final}: another build of this version cleared away {missing[0]} before it was in place; build it again"
+        )
+    store = store_of(final)
+    make_folder(final)
+    (final / commit).unlink(missing_ok=True)
+    for name, source in shards.items():
+        if str(source) != str(final / name):
+            store.cp_file(key_of(source), key_of(final / name))
+    names = sorted(file.name for file in documents.iterdir())
+    for name in (*(name for name in names if name != commit), commit):
+        store.put_file(str(documents / name), key_of(final / name))
+    strays = sorted(sizes(final).keys() - {*names, *shards})
+    if strays:
+        store.rm([key_of(final / name) for name in strays])
+
+
+def _sync(folder: Path) -> None:
+    """Push a folder to the disk, from its leaves up."""
+    for entry in folder.iterdir():
+        if entry.is_dir():
+            _sync(entry)
+        else:
+            sync_file(entry)
+    sync_folder(folder)
 
 
 def _exchange(building: Path, final: Path, replaced: Path) -> None:

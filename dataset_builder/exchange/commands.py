@@ -70,7 +70,7 @@ def export(
     from dataset_builder.commands.progress import progress_bar
     from dataset_builder.exchange.exporting import ExportOptionError, UnexportableError
     from dataset_builder.exchange.formats import exporter
-    from dataset_builder.source.filters import TaskErasedError
+    from dataset_builder.rules.filters import TaskErasedError
     from dataset_builder.source.select import select_episodes
     from teleloom.catalog import Catalog, CatalogError
     from teleloom.config import ConfigError

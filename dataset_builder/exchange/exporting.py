@@ -12,9 +12,9 @@ from dataset_builder.build.place import folder_in_place, tidy
 from dataset_builder.build.run import DatasetExistsError, NothingToBuildError
 from dataset_builder.exchange.departures import Berth, Departures, Known, berth
 from dataset_builder.exchange.report import NotCarried, Progress
-from dataset_builder.ledger import Ledger, Rejected
+from dataset_builder.ledger import Ledger, Rejected, UnfitEpisodeError
 from dataset_builder.manifest import BuildManifest
-from dataset_builder.source.candidates import Selection, UnfitEpisodeError
+from dataset_builder.source.candidates import Selection
 from dataset_builder.source.gather import gather
 from teleloom.files import write_json
 

@@ -32,8 +32,8 @@ from dataset_builder.exchange.report import (
     Source,
 )
 from dataset_builder.manifest import BuildManifest
+from dataset_builder.rules.splits import TEST, TRAIN, VAL
 from dataset_builder.source.candidates import Selection
-from dataset_builder.source.splits import TEST, TRAIN, VAL
 from teleloom.episode.meta import Outcome
 
 FORMAT = "robomimic"

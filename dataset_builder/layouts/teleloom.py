@@ -43,6 +43,9 @@ class TeleloomLayout:
             "is_valid": Tensor("bool", doc="every observation of this step was fresh when the step was taken"),
             "control_mode": Tensor("int32", doc="who moved the arm: 0 nobody, 1 human, 2 policy, 3 a blend of both"),
             "handover": Tensor("bool", doc="control_mode is not that of the step recorded before"),
+            "after_cut": Tensor(
+                "bool", doc="steps were cut out right before; a change begins at what is measured here"
+            ),
             "subtask": Text("of the review's segment in which the step lies, empty outside of them"),
         }
         if self._of_tool:
@@ -71,6 +74,7 @@ class TeleloomLayout:
             "steps/is_valid": trajectory.is_valid,
             "steps/control_mode": trajectory.control_mode.astype(np.int64),
             "steps/handover": trajectory.handover,
+            "steps/after_cut": trajectory.after_cut,
             "steps/subtask": _subtasks(trajectory),
         }
         if trajectory.shape.joints:

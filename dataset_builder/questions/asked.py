@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 
-from dataset_builder.questions.choice import Kind
+from dataset_builder.rules.questions import Kind
 
 YES, NO = "Yes.", "No."
 MAX_ALIKE = 4

@@ -10,10 +10,10 @@ from dataset_builder.manifest import BuildManifest
 from dataset_builder.questions.about_scene import Sight, about_gripper, about_held, about_point, about_where
 from dataset_builder.questions.about_task import about_instruction, about_next, about_now, about_outcome, sentence
 from dataset_builder.questions.asked import Asked, draw
-from dataset_builder.questions.choice import Kind, QuestionChoice
 from dataset_builder.questions.lens import Lens, lens_of
 from dataset_builder.questions.question import Frame, Plan, Question
 from dataset_builder.questions.scene import Scenes
+from dataset_builder.rules.questions import Kind, QuestionChoice
 from dataset_builder.source.trajectory import Trajectory
 from teleloom.episode.reader import EpisodeReader
 from teleloom.messages import Event

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-Values = Sequence[bytes] | NDArray[np.float32] | NDArray[np.int64]
+Values = Sequence[bytes] | NDArray[np.float32] | NDArray[np.int64] | NDArray[np.bool_]
 Decoded = list[bytes] | NDArray[np.float32] | NDArray[np.int64]
 
 # Field 1, length-delimited, is the only tag of Example, Features, BytesList and packed lists; a map entry adds field 2.
@@ -26,18 +26,24 @@ class BadExampleError(ValueError):
 
 
 def encode_example(features: Mapping[str, Values]) -> bytes:
-    """Serialise an Example; keys are sorted, so equal features give equal bytes.
+    """Serialise an Example; see example_parts."""
+    return b"".join(example_parts(features))
 
-    Lists of bytes become bytes_list, float32 arrays float_list, bool and integer arrays int64_list, flattened.
-    Raises TypeError for float64, which the format cannot hold.
+
+def example_parts(features: Mapping[str, Values]) -> list[bytes]:
+    """A serialised Example in parts to be joined, so that images need not be copied into a record of their own.
+
+    Keys are sorted, so equal features give equal bytes. Lists of bytes become bytes_list, float32 arrays float_list,
+    bool and integer arrays int64_list, flattened. Raises TypeError for float64, which the format cannot hold.
     """
     parts: list[bytes] = []
     for key in sorted(features):
         feature = _feature(features[key])
+        size = _size(feature)
         name = key.encode()
-        head = _FIELD_1 + varint(len(name)) + name + _FIELD_2 + varint(_size(feature))
-        parts += [_FIELD_1, varint(len(head) + _size(feature)), head, *feature]
-    return b"".join([_FIELD_1, varint(_size(parts)), *parts])
+        head = _FIELD_1 + varint(len(name)) + name + _FIELD_2 + varint(size)
+        parts += [_FIELD_1 + varint(len(head) + size) + head, *feature]
+    return [_FIELD_1 + varint(_size(parts)), *parts]
 
 
 def decode_example(data: bytes) -> dict[str, Decoded]:
@@ -47,10 +53,20 @@ def decode_example(data: bytes) -> dict[str, Decoded]:
         for _, body in _fields(memoryview(data)):
             for _, entry in _fields(body):
                 (_, key), (_, feature) = _fields(entry)
-                features[bytes(key).decode()] = _decode_feature(feature)
+                features[bytes(key).decode()] = decode_feature(feature)
         return features
     except (ValueError, IndexError) as error:
         raise BadExampleError(f"not a tf.train.Example: {error}") from None
+
+
+def decode_feature(feature: memoryview) -> Decoded:
+    """The values of one serialised Feature. Raises ValueError or IndexError for anything else."""
+    ((kind, body),) = _fields(feature)
+    values = [value for _, value in _fields(body)]
+    if kind == _BYTES[0]:
+        return [bytes(value) for value in values]
+    packed = b"".join(values)
+    return np.frombuffer(packed, dtype="<f4") if kind == _FLOATS[0] else _decode_varints(packed)
 
 
 def varint(value: int) -> bytes:
@@ -81,10 +97,10 @@ def _size(parts: Sequence[bytes]) -> int:
 
 
 def _feature(values: Values) -> list[bytes]:
-    """A Feature message, in parts, so that images are copied once only, into the finished record."""
+    """A Feature message, in parts."""
     if not isinstance(values, np.ndarray):
         kind = _BYTES
-        body = [part for value in values for part in (_FIELD_1, varint(len(value)), value)]
+        body = [part for value in values for part in (_FIELD_1 + varint(len(value)), value)]
     else:
         if values.dtype == np.float32:
             kind, packed = _FLOATS, values.astype("<f4").tobytes()
@@ -92,17 +108,8 @@ def _feature(values: Values) -> list[bytes]:
             kind, packed = _INTS, varints(values.astype(np.int64))
         else:
             raise TypeError(f"a record holds float32, bool or integers, not {values.dtype}")
-        body = [_FIELD_1, varint(len(packed)), packed]
-    return [kind, varint(_size(body)), *body]
-
-
-def _decode_feature(feature: memoryview) -> Decoded:
-    ((kind, body),) = _fields(feature)
-    values = [value for _, value in _fields(body)]
-    if kind == _BYTES[0]:
-        return [bytes(value) for value in values]
-    packed = b"".join(values)
-    return np.frombuffer(packed, dtype="<f4") if kind == _FLOATS[0] else _decode_varints(packed)
+        body = [_FIELD_1 + varint(len(packed)), packed]
+    return [kind + varint(_size(body)), *body]
 
 
 def _decode_varints(packed: bytes) -> NDArray[np.int64]:
@@ -116,18 +123,26 @@ def _decode_varints(packed: bytes) -> NDArray[np.int64]:
     return np.add.reduceat(groups, starts).view(np.int64) if last.size else np.empty(0, dtype=np.int64)
 
 
-def _fields(data: memoryview) -> Iterator[tuple[int, memoryview]]:
-    """The length-delimited fields of a message: tag byte and content."""
-    position = 0
-    while position < len(data):
+def field_spans(data: memoryview, start: int = 0, stop: int | None = None) -> Iterator[tuple[int, int, int]]:
+    """The length-delimited fields of a message in `data[start:stop]`: tag byte, start and end of the content.
+
+    Raises ValueError or IndexError for anything else.
+    """
+    end = len(data) if stop is None else stop
+    position = start
+    while position < end:
         tag = data[position]
         if tag & 7 != 2:
             raise ValueError(f"unexpected wire type {tag & 7}")
-        size, start = _read_varint(data, position + 1)
-        position = start + size
-        if position > len(data):
+        size, begin = _read_varint(data, position + 1)
+        position = begin + size
+        if position > end:
             raise ValueError("a field reaches beyond the end")
-        yield tag, data[start:position]
+        yield tag, begin, position
+
+
+def _fields(data: memoryview) -> Iterator[tuple[int, memoryview]]:
+    return ((tag, data[start:end]) for tag, start, end in field_spans(data))
 
 
 def _read_varint(data: memoryview, position: int) -> tuple[int, int]:

@@ -7,16 +7,20 @@ endian.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
 import google_crc32c
 
 _HEADER = struct.Struct("<QI")
-_FOOTER = struct.Struct("<I")
-FRAMING_BYTES = _HEADER.size + _FOOTER.size
+_CRC = struct.Struct("<I")
+FRAMING_BYTES = _HEADER.size + _CRC.size
+_BLOCK_BYTES = 256 * 1024
 _MASK_DELTA = 0xA282EAD8
+
+See = Callable[[bytes], object]
+"""Called with all bytes of a file in their order, e.g. to hash them."""
 
 
 class BadRecordError(ValueError):
@@ -25,17 +29,40 @@ class BadRecordError(ValueError):
 
 def masked_crc(data: bytes) -> int:
     """CRC32C of `data`, rotated and offset as TFRecord wants, so that a CRC of data holding CRCs stays sound."""
-    crc = int(google_crc32c.value(data))
-    return (((crc >> 15) | (crc << 17)) + _MASK_DELTA) & 0xFFFFFFFF
+    return _masked(int(google_crc32c.value(data)))
 
 
-def write_record(file: BinaryIO, data: bytes) -> None:
-    """Append one record to `file`."""
-    length = len(data).to_bytes(8, "little")
-    file.writelines((_HEADER.pack(len(data), masked_crc(length)), data, _FOOTER.pack(masked_crc(data))))
+def write_record(file: BinaryIO, *parts: bytes) -> None:
+    """Append one record, the `parts` joined, to `file`."""
+    file.writelines(framed(parts))
 
 
-def read_records(path: Path) -> Iterator[bytes]:
+def framed(parts: Sequence[bytes]) -> Iterator[bytes]:
+    """All that one record of these parts puts into the file, in blocks that are neither small nor a whole record."""
+    length = sum(map(len, parts)).to_bytes(8, "little")
+    yield length + _CRC.pack(masked_crc(length))
+    crc = 0
+    for block in _blocks(parts):
+        crc = google_crc32c.extend(crc, block)
+        yield block
+    yield _CRC.pack(_masked(crc))
+
+
+def _blocks(parts: Sequence[bytes]) -> Iterator[bytes]:
+    """The parts joined to blocks that a processor's cache holds: what is done with one is done with it at hand."""
+    pending: list[bytes] = []
+    size = 0
+    for part in parts:
+        pending.append(part)
+        size += len(part)
+        if size >= _BLOCK_BYTES:
+            yield b"".join(pending)
+            pending, size = [], 0
+    if pending:
+        yield b"".join(pending)
+
+
+def read_records(path: Path, see: See | None = None) -> Iterator[bytes]:
     """The records of `path`, one at a time, each checked. Raises BadRecordError at the first damage."""
     remaining = path.stat().st_size
     with path.open("rb") as file:
@@ -47,8 +74,15 @@ def read_records(path: Path) -> Iterator[bytes]:
             remaining -= length + FRAMING_BYTES
             if remaining < 0:
                 raise BadRecordError(f"{path}: record {number}: the file is cut short; build the dataset again")
-            data, footer = file.read(length), file.read(_FOOTER.size)
-            if _FOOTER.unpack(footer)[0] != masked_crc(data):
+            data, footer = file.read(length), file.read(_CRC.size)
+            if _CRC.unpack(footer)[0] != masked_crc(data):
                 raise BadRecordError(f"{path}: record {number}: checksum differs; build the dataset again")
+            if see is not None:
+                for piece in (header, data, footer):
+                    see(piece)
             yield data
             number += 1
+
+
+def _masked(crc: int) -> int:
+    return (((crc >> 15) | (crc << 17)) + _MASK_DELTA) & 0xFFFFFFFF

@@ -5,26 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from dataset_builder.ledger import Rejected
+from dataset_builder.ledger import Rejected, UnfitEpisodeError
 from teleloom.catalog.view import EpisodeView
-from teleloom.episode.reader import BadEpisodeError, UnknownVersionError
-
-
-class UnfitEpisodeError(ValueError):
-    """An episode that cannot be in this dataset.
-
-    reason: a short fixed name; the message says what was wrong and what would help.
-    """
-
-    def __init__(self, reason: str, detail: str) -> None:
-        super().__init__(detail)
-        self.reason = reason
-
-    @classmethod
-    def unreadable(cls, error: BadEpisodeError) -> UnfitEpisodeError:
-        """The same for a file that is no sound episode, without its path, which is another one on each machine."""
-        reason = "unknown-version" if isinstance(error, UnknownVersionError) else "bad-file"
-        return cls(reason, f"{error.fault}; {error.remedy}")
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from dataset_builder.ledger import Rejected
+from dataset_builder.ledger import Rejected, UnfitEpisodeError
 from dataset_builder.manifest import BuildManifest
-from dataset_builder.source.candidates import Candidate, UnfitEpisodeError
-from dataset_builder.source.filters import ErasedEpisodeError, FilterCounts, TaskErasedError
+from dataset_builder.rules.filters import ErasedEpisodeError, FilterCounts, TaskErasedError
+from dataset_builder.source.candidates import Candidate
 from dataset_builder.source.shape import Shape
 from dataset_builder.source.trajectory import Trajectory, read_trajectory
 from teleloom.episode.reader import BadEpisodeError, EpisodeReader

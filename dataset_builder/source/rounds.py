@@ -9,9 +9,9 @@ from typing import Any, Self
 
 import numpy as np
 
-from dataset_builder.source.lineage import Lineage
+from dataset_builder.rules.lineage import Lineage
+from dataset_builder.rules.weights import HUMAN, takeovers
 from dataset_builder.source.trajectory import Trajectory
-from dataset_builder.source.weights import HUMAN, takeovers
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from dataset_builder.ledger import Rejected
-from dataset_builder.source.candidates import Candidate, Selection, UnfitEpisodeError
-from dataset_builder.source.query import Query
+from dataset_builder.ledger import Rejected, UnfitEpisodeError
+from dataset_builder.rules.query import Query
+from dataset_builder.source.candidates import Candidate, Selection
 from teleloom.catalog import Catalog, EpisodeOutline, EpisodeView
 from teleloom.episode.layout import EPISODES_FOLDER, SUFFIX
 from teleloom.episode.reader import BadEpisodeError, EpisodeReader

@@ -8,14 +8,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from dataset_builder.ledger import UnfitEpisodeError
 from dataset_builder.manifest import BuildManifest
 from dataset_builder.presets import needs
-from dataset_builder.source.candidates import Candidate, UnfitEpisodeError
-from dataset_builder.source.filters import FilterInput, keep_steps
-from dataset_builder.source.lineage import Lineage
+from dataset_builder.rules.filters import FilterInput, keep_steps
+from dataset_builder.rules.lineage import Lineage
+from dataset_builder.rules.splits import GroupKey
+from dataset_builder.rules.weights import Modes, action_modes, step_weights
+from dataset_builder.source.candidates import Candidate
 from dataset_builder.source.shape import Shape
-from dataset_builder.source.splits import GroupKey
-from dataset_builder.source.weights import Modes, action_modes, step_weights
 from teleloom.catalog.annotations import Segment
 from teleloom.clock import NS_PER_S
 from teleloom.episode.meta import EpisodeMeta

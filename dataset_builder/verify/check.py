@@ -1,33 +1,35 @@
 """Verifying a dataset: read it all back and hold it against its documents and its source.
 
-Everything is checked with this package's own reader: checksums, keys, shapes, counts, flags, tokens and statistics.
-Where the source episodes can be reached, each record is derived from them once more, as the lock pins them, and every
-feature must be the same, images byte for byte.
+Everything is checked with this package's own reader: checksums, keys, shapes, counts, flags, tokens, statistics and
+splits. Where the source episodes can be reached, each record is derived from them once more, as the lock pins them, and
+every feature must be the same, images byte for byte.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from dataset_builder.build.documents import pinned_candidate
-from dataset_builder.build.shards import record_features
-from dataset_builder.dataset import Dataset
-from dataset_builder.layouts import get_layout
-from dataset_builder.ledger import Ledger, LedgerImbalanceError
-from dataset_builder.normalisation.statistics import statistics_document
+from dataset_builder.build import documents
+from dataset_builder.build.numbers import Numbers
+from dataset_builder.build.shards import IN_RECORDS, read_episode, record_features, resized
+from dataset_builder.build.tokens import Ids, tokens_file
+from dataset_builder.build.work import pinned_candidate
+from dataset_builder.dataset import Dataset, StoredShard
+from dataset_builder.ledger import Ledger, LedgerImbalanceError, UnfitEpisodeError
+from dataset_builder.location import is_local, location
+from dataset_builder.questions.question import to_jsonl
 from dataset_builder.rlds.features import Image
 from dataset_builder.rlds.records import BadExampleError, Decoded, decode_example
 from dataset_builder.rlds.tfrecord import BadRecordError, read_records
-from dataset_builder.source.candidates import UnfitEpisodeError
-from dataset_builder.source.splits import TRAIN
-from dataset_builder.source.trajectory import read_trajectory
+from dataset_builder.rules.splits import TRAIN, LeakError, Placed, check_leaks
 from dataset_builder.verify.inspection import record_faults, step_count, token_faults
 from teleloom.episode.reader import BadEpisodeError, EpisodeReader
 
@@ -55,117 +57,184 @@ class Report:
         return not self.faults
 
     def to_json(self) -> dict[str, Any]:
-        return {**asdict(self), "path": str(self.path), "sound": self.sound}
+        return {**vars(self), "path": str(self.path), "sound": self.sound}
 
 
-def verify_dataset(path: Path, source: Path | None = None) -> Report:
-    """Check the dataset in folder `path` in full, without TensorFlow.
+def verify_dataset(path: Path | str, source: Path | None = None) -> Report:
+    """Check the dataset in the folder or at the URL `path` in full, without TensorFlow.
 
     source: the station's root with the episodes; by default where the lock says. Raises NotADatasetError when the
     documents that everything else is held against are missing or foreign.
     """
-    dataset = Dataset.open(path)
-    root = source or (path / dataset.source).resolve()
-    report = Report(path)
-    pins = {pin["episode_id"]: pin for pin in dataset.lock["episodes"]}
-    emitted: list[dict[str, Any]] = []
-    train: list[tuple[np.ndarray, np.ndarray]] = []
-    for split, shard, record in _records(dataset, report):
-        report.records += 1
-        report.steps += step_count(record)
-        faults = list(record_faults(record, dataset.leaves))
-        episode = _text(record, "episode_metadata/episode_id")
-        if not faults:
-            report.images += sum(isinstance(leaf, Image) for leaf in dataset.leaves.values()) * step_count(record)
-            faults = [*token_faults(record, dataset.tokeniser), *_source_faults(record, dataset, pins, root, report)]
-            emitted.append({"episode_id": episode, "split": split, "shard": shard, "steps": step_count(record)})
-            if split == TRAIN:
-                train.append((_rows(record, "steps/action"), _rows(record, "steps/observation/state")))
-        report.faults += [f"{shard}, episode {episode}: {fault}" for fault in faults]
-    report.faults += _ledger_faults(dataset.ledger, emitted)
-    if not train:
-        report.faults.append("the train split has no sound record")
-    elif not report.faults:
-        _, statistics = statistics_document(dataset.manifest.name, *zip(*train, strict=True))
-        if statistics != dataset.statistics:
-            report.faults.append("dataset_statistics.json is not what the train split gives")
-    if report.compared < report.records:
-        missing = report.records - report.compared
-        report.notes.append(f"{missing} records not compared with their episodes; give --episodes STATION_ROOT")
-    return report
+    return _Verification(Dataset.open(location(path)), source).run()
 
 
-def _records(dataset: Dataset, report: Report) -> Iterator[tuple[str, str, Record]]:
-    """Split, shard and features of each record, noting damage and wrong counts in the report."""
-    listed = dataset.shards()
-    stray = {path.name for path in dataset.path.glob("*.tfrecord*")} - {name for _, name, _ in listed}
-    report.faults += [f"{name} is not listed in dataset_info.json" for name in sorted(stray)]
-    sizes: Counter[str] = Counter()
-    for split, name, length in listed:
-        count = 0
+class _Verification:
+    """One run over a dataset, and what it has found so far."""
+
+    def __init__(self, dataset: Dataset, source: Path | None) -> None:
+        self.dataset = dataset
+        self.report = Report(dataset.path)
+        self.root = source
+        if source is None and dataset.source and is_local(dataset.path):
+            self.root = (dataset.path / dataset.source).resolve()
+        self.pins = {pin["episode_id"]: pin for pin in dataset.lock["episodes"]}
+        self.tokens = {split: self._tokens(split) for split in dataset.num_bytes()}
+        self.actions: list[np.ndarray] = []
+        self.proprios: list[np.ndarray] = []
+        self.emitted: list[dict[str, Any]] = []
+        self.questions: dict[str, list[bytes]] = {split: [] for split in dataset.num_bytes()}
+        self.plans: dict[str, list[bytes]] = {split: [] for split in dataset.num_bytes()}
+
+    def run(self) -> Report:
+        report = self.report
+        image_keys = sum(isinstance(leaf, Image) for leaf in self.dataset.leaves.values())
+        for shard, place, record in self._records():
+            report.records += 1
+            report.steps += step_count(record)
+            episode = shard.episodes[place] if place < len(shard.episodes) else "(unknown)"
+            faults = list(record_faults(record, self.dataset.leaves))
+            tokens = next(self.tokens[shard.split], None)
+            if not faults:
+                report.images += image_keys * step_count(record)
+                faults = [*self._record_faults(record, episode, shard.split, tokens)]
+                self._note(record, episode, shard)
+            report.faults += [f"{shard.name}, episode {episode}: {fault}" for fault in faults]
+        report.faults += self._document_faults()
+        if not report.faults:
+            report.faults += self._derived_faults()
+        if report.compared < report.records:
+            missing = report.records - report.compared
+            report.notes.append(f"{missing} records not compared with their episodes; give --episodes STATION_ROOT")
+        return report
+
+    def _records(self) -> Iterator[tuple[StoredShard, int, Record]]:
+        """Shard, place in it and features of each record, noting damage and wrong counts in the report."""
+        dataset, report = self.dataset, self.report
+        listed = dataset.shards()
+        allowed = {shard.name for shard in listed} | {tokens_file(split) for split in dataset.num_bytes()}
+        stray = {path.name for path in dataset.path.iterdir() if ".tfrecord" in path.name} - allowed
+        report.faults += [f"{name} is not listed in dataset_info.json" for name in sorted(stray)]
+        sizes: Counter[str] = Counter()
+        for shard in listed:
+            count, digest = 0, hashlib.sha256()
+            try:
+                for data in read_records(dataset.path / shard.name, digest.update):
+                    sizes[shard.split] += len(data)
+                    yield shard, count, decode_example(data)
+                    count += 1
+            except (BadRecordError, BadExampleError, OSError) as error:
+                report.faults.append(f"{shard.name}, record {count}: {error}")
+                continue
+            if count != shard.records:
+                report.faults.append(f"{shard.name} holds {count} records; dataset_info.json says {shard.records}")
+            elif digest.hexdigest() != shard.sha256:
+                report.faults.append(f"{shard.name} is not the file that was built: its SHA-256 differs from the lock")
+        if not report.faults and sizes != dataset.num_bytes():
+            report.faults.append(f"records weigh {dict(sizes)} bytes; dataset_info.json says {dataset.num_bytes()}")
+
+    def _tokens(self, split: str) -> Iterator[tuple[str, Ids]]:
         try:
-            for data in read_records(dataset.path / name):
-                count += 1
-                sizes[split] += len(data)
-                yield split, name, decode_example(data)
-        except (BadRecordError, BadExampleError, OSError) as error:
-            report.faults.append(f"{name}, record {count}: {error}")
-            continue
-        if count != length:
-            report.faults.append(f"{name} holds {count} records; dataset_info.json says {length}")
-    if not report.faults and sizes != dataset.num_bytes():
-        report.faults.append(f"records weigh {dict(sizes)} bytes; dataset_info.json says {dataset.num_bytes()}")
+            yield from self.dataset.tokens(split)
+        except (OSError, BadRecordError, BadExampleError) as error:
+            self.report.faults.append(f"{tokens_file(split)}: {error}")
 
+    def _record_faults(self, record: Record, episode: str, split: str, tokens: tuple[str, Ids] | None) -> Iterator[str]:
+        pin = self.pins.get(episode)
+        said = record.get("episode_metadata/episode_id")
+        if pin is None or (said is not None and bytes(said[0]).decode(errors="replace") != episode):
+            yield "build.lock.json does not pin it here"
+            return
+        if tokens is None or tokens[0] != episode:
+            yield f"{tokens_file(split)} does not hold its tokens in its place"
+        else:
+            in_record = record.get(IN_RECORDS)
+            action = self.dataset.layout.recorded_action(record)
+            yield from token_faults(action, tokens[1], in_record, self.dataset.tokeniser)
+        yield from self._source_faults(record, pin, split)
 
-def _source_faults(
-    record: Record, dataset: Dataset, pins: Mapping[str, Any], root: Path, report: Report
-) -> Iterator[str]:
-    pin = pins.get(_text(record, "episode_metadata/episode_id"))
-    if pin is None:
-        yield "build.lock.json does not pin it"
-        return
-    candidate = pinned_candidate(pin, root)
-    if not candidate.path.exists():
-        return
-    report.compared += 1
-    try:
-        with EpisodeReader(candidate.path) as reader:
-            if reader.content_hash() != candidate.content_hash:
-                yield f"{candidate.file_path} is no longer the episode that was built"
-                return
-            trajectory = read_trajectory(reader, candidate, dataset.manifest)
-        layout = get_layout(dataset.manifest.preset, dataset.manifest.action)
-        expected = record_features(trajectory, layout, dataset.tokeniser)
-    except (BadEpisodeError, UnfitEpisodeError) as error:
-        yield f"its source cannot be used any more: {error}"
-        return
-    for key, values in sorted(expected.items()):
-        if not _same(record[key], values):
-            yield f"{key} differs from what {candidate.file_path} gives"
+    def _source_faults(self, record: Record, pin: Mapping[str, Any], split: str) -> Iterator[str]:
+        """What differs from the record that the source episode gives, where that can be reached."""
+        if self.root is None:
+            return
+        dataset = self.dataset
+        candidate = pinned_candidate(pin, self.root)
+        if not candidate.path.exists():
+            return
+        self.report.compared += 1
+        try:
+            with EpisodeReader(candidate.path) as reader:
+                if reader.content_hash() != candidate.content_hash:
+                    yield f"{candidate.file_path} is no longer the episode that was built"
+                    return
+            read = read_episode(candidate, dataset.manifest)
+            images = resized(read.images, dataset.manifest)
+        except (BadEpisodeError, UnfitEpisodeError) as error:
+            yield f"its source cannot be used any more: {error}"
+            return
+        tokeniser = dataset.tokeniser if dataset.manifest.codec.in_records else None
+        expected = record_features(read.trajectory, images, dataset.layout, tokeniser)
+        for key, values in sorted(expected.items()):
+            if not _same(record[key], values):
+                yield f"{key} differs from what {candidate.file_path} gives"
+        self.questions[split].append(to_jsonl(read.questions))
+        self.plans[split].append(to_jsonl(read.plans))
+
+    def _note(self, record: Record, episode: str, shard: StoredShard) -> None:
+        """Keep of a record what is to be held against the documents in the end."""
+        entry = {"episode_id": episode, "split": shard.split, "shard": shard.name, "steps": step_count(record)}
+        self.emitted.append(entry)
+        if shard.split == TRAIN:
+            self.actions.append(self.dataset.layout.recorded_action(record))
+            self.proprios.append(self.dataset.layout.recorded_proprio(record))
+
+    def _document_faults(self) -> Iterator[str]:
+        ledger = self.dataset.ledger
+        try:
+            if Ledger.from_json(ledger).to_json() != ledger:
+                yield "ledger.json counts something else than it lists"
+        except LedgerImbalanceError as error:
+            yield f"ledger.json does not balance: {error}"
+        if any(not entry["reason"] for entry in ledger["rejected"]):
+            yield "ledger.json rejects an episode without a reason"
+        listed = [{key: entry[key] for key in ("episode_id", "split", "shard", "steps")} for entry in ledger["emitted"]]
+        if sorted(self.emitted, key=itemgetter("episode_id")) != listed:
+            yield "ledger.json does not list the records that are there"
+        try:
+            keys = ("episode_id", "split", "group", "content_hash")
+            check_leaks(Placed(*(str(pin[key]) for key in keys)) for pin in self.pins.values())
+        except LeakError as error:
+            yield f"build.lock.json: {error}"
+        if not self.actions:
+            yield "the train split has no sound record"
+        for split, rest in self.tokens.items():
+            if next(rest, None) is not None:
+                yield f"{tokens_file(split)} holds more episodes than its split"
+
+    def _derived_faults(self) -> Iterator[str]:
+        """Whether what follows from the records is what the documents say."""
+        dataset, name = self.dataset, self.dataset.manifest.name
+        numbers = Numbers.of_arrays(self.actions, self.proprios, dataset.manifest, len(dataset.metadata["joint_names"]))
+        for file, document in numbers.documents(name).items():
+            if dataset.document(file) != document:
+                yield f"{file} is not what the train split gives"
+        if dataset.metadata["statistics_key"] != numbers.key:
+            yield "metadata.json has another statistics_key than the train split gives"
+        shas = [(shard.split, shard.sha256) for shard in dataset.shards()]
+        if documents.content_digest(shas) not in dataset.info["description"]:
+            yield "dataset_info.json has another digest of the content than the shards give"
+        if self.report.compared == self.report.records:
+            for split in self.questions:
+                yield from self._made_faults(documents.questions_file(split), self.questions[split])
+                yield from self._made_faults(documents.plans_file(split), self.plans[split])
+
+    def _made_faults(self, name: str, expected: list[bytes]) -> Iterator[str]:
+        file = self.dataset.path / name
+        if (file.read_bytes() if file.exists() else b"") != b"".join(expected):
+            yield f"{name} is not what the episodes give"
 
 
 def _same(recorded: Any, expected: Any) -> bool:
     if isinstance(recorded, list):
         return recorded == list(expected)
     return np.array_equal(recorded, np.ravel(expected))
-
-
-def _ledger_faults(ledger: Mapping[str, Any], found: list[dict[str, Any]]) -> Iterator[str]:
-    try:
-        if Ledger.from_json(ledger).to_json() != ledger:
-            yield "ledger.json counts something else than it lists"
-    except LedgerImbalanceError as error:
-        yield f"ledger.json does not balance: {error}"
-    if any(not entry["reason"] for entry in ledger["rejected"]):
-        yield "ledger.json rejects an episode without a reason"
-    if sorted(found, key=itemgetter("episode_id")) != ledger["emitted"]:
-        yield "ledger.json does not list the records that are there"
-
-
-def _rows(record: Record, key: str) -> np.ndarray:
-    return np.asarray(record[key]).reshape(step_count(record), -1)
-
-
-def _text(record: Record, key: str) -> str:
-    values = record.get(key)
-    return bytes(values[0]).decode(errors="replace") if isinstance(values, list) and values else "(unnamed)"

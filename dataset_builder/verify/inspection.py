@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 import numpy as np
+from numpy.typing import NDArray
 
+from dataset_builder.build.tokens import Ids
 from dataset_builder.codecs import InvalidActionError, InvalidTokenError
 from dataset_builder.normalisation.tokeniser import ActionTokeniser
-from dataset_builder.rlds.features import Image, Leaf, Tensor
+from dataset_builder.rlds.features import FLOATS, Image, Leaf, Tensor
 from dataset_builder.rlds.jpeg import BadImageError, check_jpeg
 from dataset_builder.rlds.records import Decoded
 
@@ -37,23 +39,28 @@ def record_faults(record: Mapping[str, Decoded], leaves: Mapping[str, Leaf]) -> 
             yield f"{key} is not set at step {step} alone"
 
 
-def token_faults(record: Mapping[str, Decoded], tokeniser: ActionTokeniser) -> Iterator[str]:
-    """Whether the tokens of a sound record are those of its actions, and decode to something in their place."""
-    actions = np.asarray(record["steps/action"], dtype=np.float32).reshape(step_count(record), -1)
-    tokens = np.asarray(record["steps/action_tokens"]).reshape(actions.shape)
+def token_faults(
+    actions: NDArray[np.float32], tokens: Ids, in_record: Decoded | None, tokeniser: ActionTokeniser
+) -> Iterator[str]:
+    """Whether the tokens of an episode's actions (T, D) are those, in their file and, where they are there too, in the
+    record, and whether each decodes."""
     try:
-        if not np.array_equal(tokeniser.encode(actions), tokens):
-            yield "steps/action_tokens are not the tokens of steps/action"
-        tokeniser.decode(tokens)
-    except (InvalidActionError, InvalidTokenError) as error:
-        yield f"steps/action_tokens: {error}"
+        expected = tokeniser.encode(actions)
+        if len(expected) != len(tokens) or not all(map(np.array_equal, expected, tokens)):
+            yield "its action tokens are not the tokens of its actions"
+        if in_record is not None and not np.array_equal(np.concatenate(expected), in_record):
+            yield "steps/action_tokens are not the tokens of its actions"
+        for ids in tokens if tokeniser.codec.chunked else [np.stack(tokens)]:
+            tokeniser.decode(ids)
+    except (InvalidActionError, InvalidTokenError, ValueError) as error:
+        yield f"its action tokens: {error}"
 
 
 def _value_faults(key: str, values: Decoded, leaf: Leaf, rows: int) -> Iterator[str]:
     kind = ("bytes" if isinstance(values, list) else values.dtype.name).replace("int64", "integer")
     expected = "bytes"
     if isinstance(leaf, Tensor):
-        expected = "float32" if leaf.dtype == "float32" else "integer"
+        expected = "float32" if leaf.dtype in FLOATS else "integer"
         rows *= int(np.prod(leaf.shape))
     if kind != expected:
         yield f"{key} holds {kind} values, not {expected}"

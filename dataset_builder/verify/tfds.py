@@ -35,8 +35,8 @@ def verify_with_tfds(report: Report) -> None:
     dataset = Dataset.open(report.path)
     builder = tfds.builder_from_directory(str(report.path))
     lengths: Counter[str] = Counter()
-    for split, _, length in dataset.shards():
-        lengths[split] += length
+    for shard in dataset.shards():
+        lengths[shard.split] += shard.records
     seen = {split: info.num_examples for split, info in builder.info.splits.items()}
     if seen != lengths:
         report.faults.append(f"tfds sees the splits {seen}, not {dict(lengths)}")
@@ -54,19 +54,19 @@ def verify_with_tfds(report: Report) -> None:
 def _record_faults(tfds: Any, builder: Any, dataset: Dataset, split: str) -> Iterator[str]:
     images = [key.split("/")[-1] for key, leaf in dataset.leaves.items() if isinstance(leaf, Image)]
     undecoded = {"steps": {"observation": {key: tfds.decode.SkipDecoding() for key in images}}}
-    loaded = {}
-    for episode in builder.as_dataset(split=split, decoders=undecoded):
-        flat = dict(_flatten({**episode, "steps": next(iter(episode["steps"].batch(2**31)))}))
-        loaded[_id(flat)] = flat
-    for _, name, _ in (shard for shard in dataset.shards() if shard[0] == split):
-        for data in read_records(dataset.path / name):
+    in_order = tfds.ReadConfig(interleave_cycle_length=1)
+    theirs = iter(builder.as_dataset(split=split, decoders=undecoded, read_config=in_order))
+    for shard in (shard for shard in dataset.shards() if shard.split == split):
+        for name, data in zip(shard.episodes, read_records(dataset.path / shard.name), strict=True):
+            episode = next(theirs, None)
+            if episode is None:
+                yield f"{name} is not there"
+                continue
+            flat = dict(_flatten({**episode, "steps": next(iter(episode["steps"].batch(2**31)))}))
             ours = decode_example(data)
-            theirs = loaded.pop(_id(ours), None)
-            if theirs is None:
-                yield f"{_id(ours)} is not there"
-            else:
-                yield from (f"{_id(ours)}: {key} differs" for key in ours if not _same(ours[key], theirs.get(key)))
-    yield from (f"{episode} is there but in none of our records" for episode in loaded)
+            yield from (f"{name}: {key} differs" for key in ours if not _same(ours[key], flat.get(key)))
+    if next(theirs, None) is not None:
+        yield "there are more episodes than our records"
 
 
 def _flatten(tree: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -75,10 +75,6 @@ def _flatten(tree: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
             yield from _flatten(node, f"{prefix}{name}/")
         else:
             yield f"{prefix}{name}", np.atleast_1d(node.numpy())
-
-
-def _id(record: Any) -> str:
-    return bytes(record["episode_metadata/episode_id"][0]).decode()
 
 
 def _same(ours: Decoded, theirs: Any) -> bool:

@@ -10,13 +10,13 @@ import pytest
 from synthetic_episodes import Episode, write
 
 from dataset_builder.build.run import BuildResult, build_dataset
-from dataset_builder.build.sharding import Sharding
 from dataset_builder.manifest import BuildManifest
+from dataset_builder.rules.query import Query
+from dataset_builder.rules.sharding import Sharding
+from dataset_builder.rules.splits import Splits
 from dataset_builder.source.candidates import Selection
 from dataset_builder.source.gather import Gathered, gather
-from dataset_builder.source.query import Query
 from dataset_builder.source.select import EVERYTHING, select_episodes
-from dataset_builder.source.splits import Splits
 from dataset_builder.source.trajectory import Trajectory
 from teleloom.catalog import Catalog, parse
 from teleloom.episode.layout import episode_path

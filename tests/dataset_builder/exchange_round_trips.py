@@ -18,7 +18,7 @@ from dataset_builder.exchange.imported import ImportedEpisode, unknown_robot
 from dataset_builder.exchange.report import ImportOptions
 from dataset_builder.layouts.shared import actions
 from dataset_builder.manifest import BuildManifest
-from dataset_builder.source.splits import Splits
+from dataset_builder.rules.splits import Splits
 from dataset_builder.source.trajectory import Trajectory
 from teleloom.episode.layout import episode_path
 from teleloom.episode.reader import EpisodeReader

@@ -84,6 +84,7 @@ TABLES: dict[Preset, Wanted] = {
         "is_valid": (np.bool_, ()),
         "control_mode": (np.int32, ()),
         "handover": (np.bool_, ()),
+        "after_cut": (np.bool_, ()),
         "subtask": (np.object_, ()),
         "action_policy": (np.float32, (7,)),
         "has_action_policy": (np.bool_, ()),

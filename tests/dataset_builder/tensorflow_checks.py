@@ -12,7 +12,7 @@ import pytest
 import simplejpeg
 import tensorflow as tf
 import tensorflow_datasets as tfds
-from conftest import Station
+from conftest import MANIFEST, Station
 
 from dataset_builder.build.run import BuildResult
 from dataset_builder.rlds.records import decode_example
@@ -31,9 +31,8 @@ def test_tfds_loads_the_folder_with_its_splits_features_and_meaning(kitchen: Kit
     assert step["observation"]["image"].encoding_format == "jpeg"
     assert (step["observation"]["state"].shape, step["observation"]["joint_state"].shape) == ((8,), (7,))
     assert (step["action"].shape, step["action"].np_dtype) == ((7,), np.float32)
-    assert (step["action_tokens"].shape, step["action_tokens"].np_dtype) == ((7,), np.int32)
     assert {step[name].np_dtype for name in ("is_first", "is_last", "is_terminal")} == {np.dtype(bool)}
-    assert builder.info.metadata["action"]["reference"] == "previous_commanded_tool_pose"
+    assert builder.info.metadata["action"]["reference"] == "previous_command"
     assert builder.info.dataset_size == kitchen[1].num_bytes
 
 
@@ -41,7 +40,7 @@ def test_tfds_decodes_the_images_to_what_the_jpegs_hold(kitchen: Kitchen) -> Non
     builder = tfds.builder_from_directory(str(kitchen[1].path))
     ours = {
         bytes(record["episode_metadata/episode_id"][0]): record
-        for shard in kitchen[1].path.glob("*-train.tfrecord*")
+        for shard in kitchen[1].path.glob("kitchen-train.tfrecord*")
         for record in map(decode_example, read_records(shard))
     }
     episodes = 0
@@ -58,6 +57,26 @@ def test_tfds_decodes_the_images_to_what_the_jpegs_hold(kitchen: Kitchen) -> Non
     assert episodes == kitchen[1].splits["train"]
 
 
+def test_tfds_reads_tokens_that_are_in_the_records(kitchen: Kitchen, tmp_path: Path) -> None:
+    codec = MANIFEST.codec.model_copy(update={"in_records": True})
+    result = kitchen[0].build(tmp_path, MANIFEST.model_copy(update={"codec": codec}))
+    report = verify_dataset(result.path)
+    verify_with_tfds(report)
+    assert (report.faults, report.read_by_tfds) == ([], 8)
+    step = tfds.builder_from_directory(str(result.path)).info.features["steps"]
+    assert (step["action_tokens"].shape, step["action_tokens"].np_dtype) == ((7,), np.int32)
+
+
+def test_what_tfds_knows_of_a_dataset_changes_with_its_data(kitchen: Kitchen, tmp_path: Path) -> None:
+    """Loaders keep statistics under a hash of the builder's info."""
+    copy = kitchen[0].build(tmp_path / "same").path
+    other = kitchen[0].build(tmp_path / "other", MANIFEST.model_copy(update={"step_rate_hz": 5.0})).path
+    first, again, changed = (
+        str(tfds.builder_from_directory(str(p)).info.description) for p in (kitchen[1].path, copy, other)
+    )
+    assert first == again != changed
+
+
 def test_verify_reads_every_record_with_tfds_and_finds_the_same_bytes(kitchen: Kitchen) -> None:
     report = verify_dataset(kitchen[1].path)
     verify_with_tfds(report)
@@ -66,7 +85,7 @@ def test_verify_reads_every_record_with_tfds_and_finds_the_same_bytes(kitchen: K
 
 
 def test_our_records_are_what_tensorflow_parses_and_writes(kitchen: Kitchen) -> None:
-    shard = min(kitchen[1].path.glob("*-train.tfrecord*"))
+    shard = min(kitchen[1].path.glob("kitchen-train.tfrecord*"))
     theirs = [record.numpy() for record in tf.data.TFRecordDataset(str(shard))]
     assert theirs == list(read_records(shard))
     example = tf.train.Example.FromString(theirs[0])

@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import MANIFEST, Station
-from synthetic_episodes import Episode, camera_stream, frames_of, streams_of, write
+from synthetic_episodes import Episode, camera_stream, frames_of
 
-from dataset_builder.actions.semantics import integrate
+from dataset_builder.actions.convert import commands_of
+from dataset_builder.actions.semantics import ActionSemantics
 from dataset_builder.build.run import BuildResult, DatasetExistsError, NothingToBuildError, dry_run
 from dataset_builder.dataset import Dataset
 from dataset_builder.manifest import BuildManifest
@@ -20,19 +21,18 @@ from dataset_builder.rlds.tfrecord import read_records
 from teleloom import pose
 from teleloom.episode.layout import episode_path
 from teleloom.episode.reader import EpisodeReader
-from teleloom.episode.streams import Stream
 
 Kitchen = tuple[Station, BuildResult]
 
 
 def records_of(path: Path) -> dict[str, dict[str, Decoded]]:
     """All records of a dataset by episode id."""
-    decoded = [decode_example(data) for shard in sorted(path.glob("*.tfrecord*")) for data in read_records(shard)]
+    decoded = [decode_example(data) for shard in sorted(path.glob("*.tfrecord-*")) for data in read_records(shard)]
     return {bytes(record["episode_metadata/episode_id"][0]).decode(): record for record in decoded}
 
 
 def shard_bytes(path: Path) -> dict[str, bytes]:
-    return {shard.name: shard.read_bytes() for shard in sorted(path.glob("*.tfrecord*"))}
+    return {shard.name: shard.read_bytes() for shard in sorted(path.glob("*.tfrecord-*"))}
 
 
 def reasons(result: BuildResult) -> dict[str, str]:
@@ -67,7 +67,7 @@ def test_integrated_actions_return_the_commanded_poses(kitchen: Kitchen) -> None
     for identity, record in records_of(result.path).items():
         with EpisodeReader(episode_path(station.root, identity)) as reader:
             steps = reader.steps()
-        path = integrate(np.reshape(record["steps/action"], (-1, 7)), steps.ee_pose[0])
+        path = commands_of(np.reshape(record["steps/action"], (-1, 7)), steps.ee_pose[0], ActionSemantics())
         for got, commanded in zip(path, steps.action, strict=True):
             metres, radians = pose.distance(got[:7], commanded[:7])
             assert metres < 1e-6
@@ -89,12 +89,13 @@ def test_state_is_liberos_and_measured(kitchen: Kitchen) -> None:
 
 def test_tokens_decode_to_the_actions_within_half_a_bin_where_nothing_was_clipped(kitchen: Kitchen) -> None:
     _, result = kitchen
-    tokeniser = Dataset.open(result.path).tokeniser
-    statistics = tokeniser.statistics
+    dataset = Dataset.open(result.path)
+    tokeniser, statistics = dataset.tokeniser, dataset.tokeniser.statistics
+    tokens = {episode: np.stack(ids) for split in result.splits for episode, ids in dataset.tokens(split)}
     half_bin = np.append((statistics.q99 - statistics.q01)[:6] / 2, 1.0) / 255 + 1e-7
-    for record in records_of(result.path).values():
+    for identity, record in records_of(result.path).items():
         action = np.reshape(record["steps/action"], (-1, 7)).astype(np.float64)
-        decoded = tokeniser.decode(np.reshape(record["steps/action_tokens"], (-1, 7)))
+        decoded = tokeniser.decode(tokens[identity])
         inside = (action >= statistics.q01) & (action <= statistics.q99)
         assert inside.mean() > 0.9
         assert (np.abs(decoded - action)[inside] <= np.broadcast_to(half_bin, action.shape)[inside]).all()
@@ -178,33 +179,6 @@ def test_shards_hold_no_more_than_they_may(kitchen: Kitchen) -> None:
         assert max(lengths) <= 3
 
 
-def test_spoiled_episodes_are_named_and_the_rest_is_built(station: Station, tmp_path: Path) -> None:
-    station.add(Episode(seed=1))
-    twin, other_twin = sorted((station.add(Episode(seed=2)), station.add(Episode(seed=2, copy=1))))
-    expected = {other_twin: "duplicate"}
-    expected[station.add(Episode(seed=3, cameras=("front",)))] = "missing-camera"
-    expected[station.add(Episode(seed=4, size=(32, 32)))] = "other-layout"
-    expected[station.add(Episode(seed=5, robot="ur5e", joints=6))] = "other-layout"
-    expected[station.add(Episode(seed=6), {"kind": "trim", "start_ns": 0, "end_ns": 1})] = "zero-steps"
-    gone = station.add(Episode(seed=7))
-    episode_path(station.root, gone).unlink()
-    expected[gone] = "missing-file"
-    stranger = write(station.root, Episode(seed=8))
-    expected[stranger] = "not-in-catalog"
-    cut = station.add(Episode(seed=9))
-    whole = episode_path(station.root, cut).read_bytes()
-    episode_path(station.root, cut).write_bytes(whole[: len(whole) // 2])
-    expected[cut] = "bad-file"
-    expected[station.add(Episode(seed=10), spoil={"tick": without_targets(Episode(seed=10))})] = "not-finite"
-    (station.root / "episodes" / "junk.h5").write_bytes(b"nothing of the kind")
-    expected["junk"] = "bad-file"
-    result = station.build(tmp_path / "rlds")
-    assert reasons(result) == expected
-    assert len(result.ledger.emitted) == 2
-    assert f"the same recording as {twin}" in {entry.detail for entry in result.ledger.rejected}
-    assert all(entry.detail for entry in result.ledger.rejected)
-
-
 @pytest.mark.parametrize("fault", ["cut", "size", "foreign"])
 def test_broken_images_are_found_while_writing_and_the_rest_is_as_if_they_had_never_been(
     station: Station, tmp_path: Path, fault: str
@@ -224,19 +198,12 @@ def test_broken_images_are_found_while_writing_and_the_rest_is_as_if_they_had_ne
     assert reasons(dry_run(station.select(), MANIFEST, tmp_path)) == {identity: "broken-image"}
 
 
-def without_targets(episode: Episode) -> Stream:
-    """The ticks of an episode whose executed targets are missing for a while."""
-    tick = streams_of(episode)["tick"]
-    tick.columns["target_executed"][100:150] = np.nan
-    return tick
-
-
 def test_an_existing_version_is_replaced_only_when_told(station: Station, tmp_path: Path) -> None:
     station.add(Episode(seed=1))
     first = station.build(tmp_path)
+    station.add(Episode(seed=2))
     with pytest.raises(DatasetExistsError, match=r"--version, or replace this one with --force"):
         station.build(tmp_path)
-    station.add(Episode(seed=2))
     second = station.build(tmp_path, force=True)
     assert second.path == first.path
     assert len(records_of(second.path)) == 2
@@ -250,11 +217,11 @@ def test_a_build_that_fails_leaves_everything_as_it_was(
     path = station.build(tmp_path).path
     before = {file.name: file.read_bytes() for file in path.iterdir()}
     with monkeypatch.context() as patch:
-        patch.setattr("dataset_builder.build.run.dataset_card", lambda *_: 1 / 0)
+        patch.setattr("dataset_builder.build.beside.card_markdown", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             station.build(tmp_path, force=True)
     assert {file.name: file.read_bytes() for file in path.iterdir()} == before
-    assert [entry.name for entry in path.parent.iterdir()] == ["1.0.0"]
+    assert [entry.name for entry in path.parent.iterdir() if not entry.name.startswith(".")] == ["1.0.0"]
 
 
 def test_nothing_approved_is_an_error_that_counts_the_reasons(station: Station, tmp_path: Path) -> None:

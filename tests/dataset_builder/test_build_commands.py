@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -21,6 +23,12 @@ Kitchen = tuple[Station, BuildResult]
 def run(command: object, *arguments: object) -> tuple[int, str, str]:
     result = CliRunner().invoke(command, [str(argument) for argument in arguments])
     return result.exit_code, result.stdout, result.stderr
+
+
+def some_in_val(station: Station) -> None:
+    """Four episodes, of which the default splits hold out some, so that there is nothing to be warned of."""
+    for seed in (1, 2, 3, 6):
+        station.add(Episode(seed=seed))
 
 
 def test_build_then_verify_in_json(station: Station, tmp_path: Path) -> None:
@@ -59,7 +67,8 @@ def test_a_dry_run_tells_people_the_reasons(station: Station, tmp_path: Path) ->
     code, out, _ = run(build, station.root, "--name", "k", "--out", tmp_path / "rlds", "--dry-run")
     assert code == 0
     assert "Would build" in out
-    assert "not-approved" in out
+    assert ["not-approved", "1"] in [line.strip(" │").replace("│", " ").split() for line in out.splitlines()]
+    assert ["put_in_bowl", "1", "1"] in [line.strip(" │").replace("│", " ").split() for line in out.splitlines()]
     assert not (tmp_path / "rlds").exists()
 
 
@@ -90,53 +99,92 @@ def test_errors_name_the_remedy(station: Station, tmp_path: Path) -> None:
     assert (code, "there are none" in err) == (1, True)
     station.add(Episode(seed=1))
     assert run(build, station.root, "--name", "k", "--out", tmp_path)[0] == 0
+    station.add(Episode(seed=2))
     code, _, err = run(build, station.root, "--name", "k", "--out", tmp_path)
     assert (code, "--force" in err) == (1, True)
-    station.add(Episode(seed=2))
     code, _, err = run(build, station.root, "--name", "k", "--out", tmp_path, "--force")
     assert (code, "the catalog keeps the first build" in err) == (0, True)
 
 
 def test_the_same_manifest_built_elsewhere_is_the_same_build(station: Station, tmp_path: Path) -> None:
-    station.add(Episode(seed=1))
+    some_in_val(station)
     locks = []
     for out in (tmp_path / "a", tmp_path / "b" / "c"):
         code, _, err = run(build, station.root, "--name", "k", "--out", out)
         assert (code, "Note" in err, "Warning" in err) == (0, False, False)
         locks.append(json.loads((out / "k" / "1.0.0" / "build.lock.json").read_text()))
-    locks = [
-        json.loads((out / "k/1.0.0/build.lock.json").read_text()) for out in (tmp_path / "a", tmp_path / "b" / "c")
-    ]
     assert locks[0].pop("source") != locks[1].pop("source")
     assert locks[0] == locks[1]
 
 
 def test_broken_episodes_are_warned_of_and_review_decisions_are_not(station: Station, tmp_path: Path) -> None:
-    station.add(Episode(seed=1))
-    station.add(Episode(seed=2), approve=False)
-    write(station.root, Episode(seed=3))
+    some_in_val(station)
+    station.add(Episode(seed=102), approve=False)
+    write(station.root, Episode(seed=103))
     code, _, err = run(build, station.root, "--name", "k", "--version", "0.1.0", "--out", tmp_path)
     assert (code, err.strip()) == (0, "")
-    for seed in (4, 5):
+    for seed in (104, 105):
         path = episode_path(station.root, station.add(Episode(seed=seed)))
         path.write_bytes(path.read_bytes()[:5000])
     code, _, err = run(build, station.root, "--name", "k", "--out", tmp_path)
     ledger = tmp_path / "k" / "1.0.0" / "ledger.json"
     assert (code, err.splitlines()[-1]) == (
-        0,
-        f"Warning: 2 of 5 episodes are broken and left out; the reasons are in {ledger}",
+        3,
+        f"Warning: 2 of 8 episodes are broken and left out; the reasons are in {ledger}",
     )
     details = {entry["reason"]: entry["detail"] for entry in json.loads(ledger.read_text())["rejected"]}
     assert details["not-in-catalog"].endswith("run `teleloom review rescan ROOT`, then review it")
     code, out, err = run(build, station.root, "--name", "k", "--out", tmp_path / "dry", "--dry-run", "--json")
-    assert (code, err) == (0, "Warning: 2 of 5 episodes are broken and would be left out\n")
+    assert (code, err) == (3, "Warning: 2 of 8 episodes are broken and would be left out\n")
     assert json.loads(out)["ledger"]["counts"]["rejected_by_reason"]["bad-file"] == 2
+
+
+def test_the_same_again_is_up_to_date_and_the_next_version_says_what_it_reuses(
+    station: Station, tmp_path: Path
+) -> None:
+    some_in_val(station)
+    arguments = (build, station.root, "--name", "k", "--out", tmp_path)
+    assert run(*arguments)[0] == 0
+    code, out, _ = run(*arguments)
+    assert (code, out.split(":")[0]) == (0, "Up to date")
+    assert json.loads(run(*arguments, "--json")[1])["up_to_date"]
+    code, out, _ = run(*arguments, "--version", "1.1.0")
+    assert (code, "0 shards written, 2 reused" in out) == (0, True)
+
+
+def test_engines_are_chosen_by_option_and_wrong_ones_refused(
+    station: Station, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    some_in_val(station)
+    monkeypatch.setattr("dataset_builder.engines.dask.CONNECT_S", 1.0)
+    assert run(build, station.root, "--name", "k", "--out", tmp_path / "a", "--workers", 2)[0] == 0
+    arguments = (build, station.root, "--name", "k", "--out", tmp_path / "b", "--engine", "dask")
+    code, _, err = run(*arguments, "--scheduler", "tcp://10.1.2.3:8786")
+    assert (code, "use tls:// with --tls CA CERT KEY" in err) == (1, True)
+    code, _, err = run(*arguments, "--scheduler", "tcp://127.0.0.1:9")
+    assert (code, "no Dask scheduler answers at tcp://127.0.0.1:9" in err) == (1, True)
+    assert "Traceback" not in err
+
+
+def test_a_default_build_needs_nothing_but_the_core(station: Station, tmp_path: Path) -> None:
+    some_in_val(station)
+    script = (
+        "import sys; from dataset_builder.commands import build, verify;"
+        "root, out = sys.argv[1:];"
+        "build([root, '--name', 'k', '--out', out], standalone_mode=False);"
+        "verify([f'{out}/k/1.0.0', '--no-tfds'], standalone_mode=False);"
+        "print(sorted(sys.modules.keys() & set("
+        "'PIL tokenizers upath fsspec s3fs dask distributed apache_beam torch tensorflow pyarrow av'.split())))"
+    )
+    command = [sys.executable, "-c", script, str(station.root), str(tmp_path / "rlds")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2])
+    assert done.stdout.splitlines()[-1] == "[]"
 
 
 def test_verify_fails_on_a_damaged_dataset(station: Station, tmp_path: Path) -> None:
     station.add(Episode(seed=1))
     path = station.build(tmp_path).path
-    shard = next(path.glob("*.tfrecord*"))
+    shard = next(path.glob("*.tfrecord-*"))
     shard.write_bytes(shard.read_bytes()[:-1])
     code, out, _ = run(verify, path, "--no-tfds")
     assert code == 1

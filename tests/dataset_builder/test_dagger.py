@@ -17,10 +17,8 @@ from synthetic_episodes import Episode
 from dataset_builder.manifest import BuildManifest
 from dataset_builder.rlds.records import decode_example
 from dataset_builder.rlds.tfrecord import read_records
-from dataset_builder.source.lineage import Lineage
-from dataset_builder.source.rounds import Contribution, RoundSummary, round_numbers, summaries
-from dataset_builder.source.trajectory import Trajectory
-from dataset_builder.source.weights import (
+from dataset_builder.rules.lineage import Lineage
+from dataset_builder.rules.weights import (
     HUMAN,
     LED_TO_TAKEOVER,
     POLICY,
@@ -29,6 +27,8 @@ from dataset_builder.source.weights import (
     step_weights,
     takeovers,
 )
+from dataset_builder.source.rounds import Contribution, RoundSummary, round_numbers, summaries
+from dataset_builder.source.trajectory import Trajectory
 from teleloom.messages import ControlMode
 
 HOLD, HAND, AUTO, BLEND = (int(mode) for mode in ControlMode)

@@ -29,7 +29,7 @@ from dataset_builder.manifest import BuildManifest
 from dataset_builder.presets import PRESETS
 from dataset_builder.rlds.records import decode_example, encode_example
 from dataset_builder.rlds.tfrecord import read_records, write_record
-from dataset_builder.source.splits import Splits
+from dataset_builder.rules.splits import Splits
 from teleloom import pose
 from teleloom.catalog import Catalog
 from teleloom.episode.layout import episode_path

@@ -17,7 +17,7 @@ from synthetic_episodes import Episode
 from dataset_builder.actions.convert import actions_of, commands_of
 from dataset_builder.layouts import get_layout
 from dataset_builder.manifest import BuildManifest
-from dataset_builder.source.filters import (
+from dataset_builder.rules.filters import (
     ErasedEpisodeError,
     FilterInput,
     Kept,

@@ -21,12 +21,12 @@ from synthetic_episodes import Episode, write
 
 from dataset_builder.manifest import BuildManifest
 from dataset_builder.questions.asked import MAX_ALIKE, NO, YES, Asked, draw
-from dataset_builder.questions.choice import Kind, QuestionChoice
 from dataset_builder.questions.lens import lens_of
 from dataset_builder.questions.make import plans, questions_of, rows
 from dataset_builder.questions.question import Plan, Question, read_questions, to_jsonl
 from dataset_builder.questions.scene import MARGIN_NS, Scenes
 from dataset_builder.rlds.images import CameraChoice, resize_jpeg
+from dataset_builder.rules.questions import Kind, QuestionChoice
 from dataset_builder.source.candidates import Candidate
 from dataset_builder.source.trajectory import Trajectory, read_trajectory
 from recorder.config import RecorderConfig

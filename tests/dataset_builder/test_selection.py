@@ -14,7 +14,7 @@ from synthetic_episodes import WALL_NS, Episode, write
 
 from dataset_builder.ledger import Rejected
 from dataset_builder.manifest import BuildManifest
-from dataset_builder.source.query import Query
+from dataset_builder.rules.query import Query
 from teleloom.catalog import Catalog, UnknownEpisodeError
 from teleloom.episode.layout import episode_path
 

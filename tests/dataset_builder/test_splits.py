@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from synthetic_episodes import Episode
 
 from dataset_builder.manifest import BuildManifest
-from dataset_builder.source.splits import (
+from dataset_builder.rules.splits import (
     TEST,
     TRAIN,
     VAL,

@@ -13,6 +13,7 @@ import pytest
 from conftest import Station
 
 from dataset_builder.build.run import BuildResult
+from dataset_builder.build.tokens import Ids, read_tokens, tokens_file, write_tokens
 from dataset_builder.dataset import NotADatasetError
 from dataset_builder.rlds.records import Decoded, decode_example, encode_example
 from dataset_builder.rlds.tfrecord import read_records, write_record
@@ -32,7 +33,7 @@ def copy(kitchen: Kitchen, tmp_path: Path) -> Path:
 
 def rewrite_first_record(path: Path, change: Change) -> None:
     """Change the first record of the first train shard, checksums in order."""
-    shard = min(path.glob("*-train.tfrecord*"))
+    shard = min(path.glob("kitchen-train.tfrecord*"))
     records = [decode_example(data) for data in read_records(shard)]
     records[0] = {key: values if isinstance(values, list) else values.copy() for key, values in records[0].items()}
     change(records[0])
@@ -73,8 +74,6 @@ CHANGES: dict[str, tuple[Change, str]] = {
     "nan": (lambda r: r["steps/action"].__setitem__(4, np.nan), "steps/action has values that are NaN"),
     "cut image": (lambda r: r["steps/observation/image"].__setitem__(2, b"\xff\xd8\xff"), "image, step 2: 3 bytes"),
     "flags": (lambda r: r["steps/is_last"].__setitem__(0, 1), "steps/is_last is not set at step"),
-    "token": (lambda r: r["steps/action_tokens"].__setitem__(0, 31744), "are not the tokens of steps/action"),
-    "foreign token": (lambda r: r["steps/action_tokens"].__setitem__(0, 7), "is no action token"),
     "other episode": (_put("episode_metadata/episode_id", [b"somebody else"]), "does not pin it"),
 }
 
@@ -96,8 +95,48 @@ def test_one_swapped_image_is_found_by_comparing_with_the_episode(kitchen: Kitch
 
     rewrite_first_record(copy, swap)
     report = verify_dataset(copy, kitchen[0].root)
-    assert len(report.faults) == 1
+    assert len(report.faults) == 2
     assert "steps/observation/image differs from what episodes/" in report.faults[0]
+    assert "is not the file that was built: its SHA-256 differs from the lock" in report.faults[1]
+
+
+def test_a_record_that_was_exchanged_is_found_without_its_episode(copy: Path) -> None:
+    rewrite_first_record(copy, lambda r: r["steps/observation/state"].__setitem__(0, 0.125))
+    faults = verify_dataset(copy).faults
+    assert ["SHA-256 differs" in fault for fault in faults] == [True]
+
+
+def write_tokens_anew(path: Path, change: Callable[[list[tuple[str, Ids]]], object]) -> None:
+    """Change the tokens of the train split, checksums in order."""
+    file = path / tokens_file("train")
+    episodes = list(read_tokens(file))
+    change(episodes)
+    write_tokens(file, episodes, lambda: None)
+
+
+TOKEN_CHANGES: dict[str, tuple[Callable[[list[tuple[str, Ids]]], object], str]] = {
+    "another": (lambda e: e[0][1][0].__setitem__(0, 31744 + (e[0][1][0][0] == 31744)), "are not the tokens"),
+    "foreign": (lambda e: e[0][1][0].__setitem__(0, 7), "token 7 at (0, 0) is no action token"),
+    "short": (lambda e: e[0][1].pop(), "are not the tokens"),
+    "order": (lambda e: e.reverse(), "does not hold its tokens in its place"),
+    "missing": (lambda e: e.pop(), "does not hold its tokens in its place"),
+    "more": (lambda e: e.append(("somebody", [])), "holds more episodes than its split"),
+}
+
+
+@pytest.mark.parametrize("name", TOKEN_CHANGES)
+def test_wrong_tokens_are_named(copy: Path, name: str) -> None:
+    change, fault = TOKEN_CHANGES[name]
+    write_tokens_anew(copy, change)
+    assert any(fault in found for found in verify_dataset(copy).faults)
+
+
+def test_tokens_that_are_cut_are_named(copy: Path) -> None:
+    file = copy / tokens_file("train")
+    file.write_bytes(file.read_bytes()[:-3])
+    assert any(fault.startswith("action_tokens-train.tfrecord: ") for fault in verify_dataset(copy).faults)
+    file.unlink()
+    assert any(fault.startswith("action_tokens-train.tfrecord: ") for fault in verify_dataset(copy).faults)
 
 
 def test_an_episode_that_was_replaced_is_noticed(kitchen: Kitchen, copy: Path, tmp_path: Path) -> None:
@@ -110,7 +149,7 @@ def test_an_episode_that_was_replaced_is_noticed(kitchen: Kitchen, copy: Path, t
 
 
 def test_damaged_and_missing_and_stray_shards_are_named(copy: Path) -> None:
-    first, second, *_ = sorted(copy.glob("*-train.tfrecord*"))
+    first, second, *_ = sorted(copy.glob("kitchen-train.tfrecord*"))
     data = bytearray(first.read_bytes())
     data[5000] ^= 1
     first.write_bytes(data)
@@ -140,13 +179,34 @@ def test_documents_that_do_not_fit_the_records_are_named(copy: Path) -> None:
 
 def test_statistics_of_other_data_are_named(copy: Path) -> None:
     edit(copy / "dataset_statistics.json", lambda entry: entry["kitchen"].update(num_transitions=1))
-    assert verify_dataset(copy).faults == ["dataset_statistics.json is not what the train split gives"]
+    edit(copy / "norm_stats.json", lambda entry: entry.clear())
+    assert verify_dataset(copy).faults == [
+        "dataset_statistics.json is not what the train split gives",
+        "norm_stats.json is not what the train split gives",
+    ]
+
+
+def test_an_episode_whose_group_is_in_two_splits_is_named(copy: Path) -> None:
+    def leak(lock: dict[str, Any]) -> None:
+        for entry in lock["episodes"]:
+            entry["group"] = "one for all"
+
+    edit(copy / "build.lock.json", leak)
+    assert any("group one for all is in" in fault for fault in verify_dataset(copy).faults)
+
+
+def test_a_digest_of_other_content_is_named(copy: Path) -> None:
+    edit(copy / "dataset_info.json", lambda info: info.update(description="something else"))
+    assert verify_dataset(copy).faults == ["dataset_info.json has another digest of the content than the shards give"]
 
 
 def test_a_folder_without_a_dataset_is_refused(tmp_path: Path, copy: Path) -> None:
     with pytest.raises(NotADatasetError, match=r"build\.lock\.json"):
         verify_dataset(tmp_path)
-    for document in ("features.json", "ledger.json", "dataset_info.json", "dataset_statistics.json", "build.lock.json"):
+    for document in (
+        *("features.json", "ledger.json", "dataset_info.json", "metadata.json"),
+        *("dataset_statistics.json", "build.lock.json"),
+    ):
         before = (copy / document).read_bytes()
         edit(copy / document, lambda content: content.clear())
         with pytest.raises(NotADatasetError, match="did not write"):

@@ -20,8 +20,8 @@ from dataset_builder.exchange.lerobot.tables import RowFiles, TableFiles, fixed_
 from dataset_builder.exchange.lerobot.videos import ENCODERS, VideoWriter, pyav
 from dataset_builder.exchange.report import NotCarried, Progress
 from dataset_builder.manifest import BuildManifest
+from dataset_builder.rules.splits import TRAIN
 from dataset_builder.source.candidates import Selection
-from dataset_builder.source.splits import TRAIN
 from teleloom.extras import require
 from teleloom.files import write_json
 

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from dataset_builder.source.candidates import UnfitEpisodeError
+from dataset_builder.ledger import UnfitEpisodeError
 from teleloom import pose
 from teleloom.catalog.annotations import Flag, Segment
 from teleloom.clock import NS_PER_S

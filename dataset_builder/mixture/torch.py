@@ -1,0 +1,97 @@
+"""A mixture in PyTorch: whole batches as an IterableDataset, over any number of workers and ranks.
+
+Hand it to a DataLoader with `batch_size=None`, or use `MixtureLoader`, which also knows where it is. torchdata's
+StatefulDataLoader finds `state_dict` and `load_state_dict` where it looks for them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dataset_builder.mixture.manifest import MixtureManifest
+from dataset_builder.mixture.stream import Place, Stream
+from teleloom.config import load_yaml
+from teleloom.extras import require
+
+if TYPE_CHECKING:
+    import torch
+else:
+    torch = require("torch", "train")
+    require("torch.utils.data", "train")
+
+Tensors = dict[str, torch.Tensor]
+_WORKER_BATCHES = "worker_batches"
+
+
+class MixtureDataset(torch.utils.data.IterableDataset[Tensors]):
+    """The batches of this rank as dicts of tensors (`dataset_builder.mixture.mixture.Batch` says which), without end.
+
+    place: rank and number of ranks; what torch.distributed says by default. The mixture is opened once here, so that
+    indices are made before workers start, and again in workers that do not share this process's memory.
+    """
+
+    def __init__(self, manifest: Path | MixtureManifest, base: Path | None = None, place: Place | None = None) -> None:
+        """manifest: a file, or one already read, whose relative paths start at `base`."""
+        super().__init__()
+        if isinstance(manifest, Path):
+            base, manifest = base or manifest.parent, load_yaml(manifest, MixtureManifest)
+        self.stream = Stream(manifest, base or Path(), place or _distributed())
+        self.mixture = self.stream.mixture
+        self._worker_batches = 0
+
+    def __iter__(self) -> Iterator[Tensors]:
+        worker = torch.utils.data.get_worker_info()
+        number, count = (0, 1) if worker is None else (worker.id, worker.num_workers)
+        for batch in self.stream.batches(number + self._worker_batches * count, count):
+            self._worker_batches += 1
+            yield {name: torch.as_tensor(values) for name, values in batch.items()}
+
+    def state_dict(self) -> dict[str, Any]:
+        """Where this copy of the dataset is: that of a worker counts the worker's own batches, and the one in the main
+        process sees nothing of what workers do. StatefulDataLoader asks each worker; else use `MixtureLoader`."""
+        return {**self.stream.state(), _WORKER_BATCHES: self._worker_batches}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from a state of `state_dict` or of a `MixtureLoader`. Raises BadMixtureError for another mixture's."""
+        self.stream.resume(state)
+        self._worker_batches = int(state.get(_WORKER_BATCHES, 0))
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != "mixture"}
+
+
+class MixtureLoader:
+    """The batches of a MixtureDataset from `workers` processes (0: this one), in the same order with any number.
+
+    `state_dict` after batch n leads to batch n + 1, whatever the workers have made ahead. Iterating again goes on.
+    options: of the DataLoader, e.g. pin_memory, prefetch_factor, multiprocessing_context.
+    """
+
+    def __init__(self, dataset: MixtureDataset, workers: int = 0, **options: Any) -> None:
+        self.dataset = dataset
+        self._loader = torch.utils.data.DataLoader(dataset, batch_size=None, num_workers=workers, **options)
+        self._done = 0
+
+    def __iter__(self) -> Iterator[Tensors]:
+        self.load_state_dict(self.state_dict())
+        for batch in self._loader:
+            self._done += 1
+            yield batch
+
+    def state_dict(self) -> dict[str, Any]:
+        """What to keep beside a checkpoint, as plain JSON: the same on all ranks, for any number of workers."""
+        return self.dataset.stream.state(self._done)
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from there the next time this is iterated over. Raises BadMixtureError for another mixture's state."""
+        self.dataset.load_state_dict(state)
+        self._done = 0
+
+
+def _distributed() -> Place:
+    distributed = torch.distributed
+    if not (distributed.is_available() and distributed.is_initialized()):
+        return Place()
+    return Place(distributed.get_rank(), distributed.get_world_size())

@@ -1,0 +1,290 @@
+"""Building again: what is there already is not written again, and a build that was killed is taken up."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import Station
+from synthetic_episodes import Episode, camera_stream, frames_of
+
+from dataset_builder.build.run import BuildResult, DatasetExistsError, build_dataset, dry_run
+from dataset_builder.codecs import CodecOptionError
+from dataset_builder.dataset import Dataset
+from dataset_builder.engines.contract import Done, EngineError, Work
+from dataset_builder.engines.here import Here
+from dataset_builder.manifest import BuildManifest
+from dataset_builder.rlds.records import decode_example
+from dataset_builder.rlds.tfrecord import read_records
+from dataset_builder.rules.sharding import Sharding
+from dataset_builder.rules.splits import Splits
+from dataset_builder.verify.check import verify_dataset
+
+SHARDING, SPLITS = Sharding(max_episodes=3), Splits(val_fraction=0.3)
+ROOT = Path(__file__).parents[2]
+
+
+def manifest(version: str = "1.0.0", **others: Any) -> BuildManifest:
+    return BuildManifest(name="kitchen", version=version, shards=SHARDING, splits=SPLITS, **others)
+
+
+def inodes(path: Path) -> dict[str, tuple[int, int]]:
+    """Inode and time of change of each shard by its key, whatever it is called."""
+    return {
+        entry["key"]: ((path / name).stat().st_ino, (path / name).stat().st_mtime_ns)
+        for name, entry in lock(path)["shards"].items()
+    }
+
+
+def lock(path: Path) -> dict[str, Any]:
+    return dict(json.loads((path / "build.lock.json").read_text()))
+
+
+def shard_of(path: Path, episode: str) -> str:
+    """The key of the shard that holds the episode."""
+    return next(str(entry["key"]) for entry in lock(path)["shards"].values() if episode in entry["episodes"])
+
+
+def files(path: Path) -> dict[str, bytes]:
+    return {file.name: file.read_bytes() for file in sorted(path.iterdir())}
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> Station:
+    station = Station(tmp_path_factory.mktemp("recorded") / "station")
+    station.root.mkdir()
+    for seed in range(12):
+        station.add(Episode(seed=seed, seconds=1.0))
+    return station
+
+
+@pytest.fixture
+def twelve(recorded: Station, station: Station) -> Station:
+    """Twelve approved episodes, free to be annotated."""
+    shutil.copytree(recorded.root, station.root, dirs_exist_ok=True)
+    return station
+
+
+def train_episode(result: BuildResult) -> str:
+    return next(entry.episode_id for entry in result.ledger.emitted if entry.split == "train")
+
+
+def test_nothing_changed_means_nothing_written(twelve: Station, tmp_path: Path) -> None:
+    first = twelve.build(tmp_path, manifest())
+    before, contents = inodes(first.path), files(first.path)
+    again = twelve.build(tmp_path, manifest())
+    assert (again.up_to_date, again.written, again.reused) == (True, 0, len(before))
+    assert again.ledger.to_json() == first.ledger.to_json()
+    assert (again.splits, again.num_bytes) == (first.splits, first.num_bytes)
+    assert inodes(first.path) == before
+    planned = dry_run(twelve.select(), manifest(), tmp_path)
+    assert (planned.up_to_date, planned.written) == (True, 0)
+    forced = twelve.build(tmp_path, manifest(), force=True)
+    assert (forced.up_to_date, forced.written, forced.reused) == (False, 0, len(before))
+    assert inodes(first.path) == before
+    assert files(first.path) == contents
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"kind": "instruction", "action": "replace", "text": "Put the pear away"},
+        {"kind": "trim", "start_ns": 100_000_000, "end_ns": 700_000_000},
+        {"kind": "verdict", "decision": "reject", "reason": "it slipped after all"},
+    ],
+    ids=["instruction", "trim", "reject"],
+)
+def test_one_annotation_changed_means_its_shard_the_statistics_and_the_documents_alone(
+    twelve: Station, tmp_path: Path, change: dict[str, object]
+) -> None:
+    first = twelve.build(tmp_path / "rlds", manifest())
+    before, episode = inodes(first.path), train_episode(first)
+    statistics = (first.path / "dataset_statistics.json").read_bytes()
+    own = shard_of(first.path, episode)
+    twelve.annotate(episode, change)
+    with pytest.raises(DatasetExistsError, match="made of something else"):
+        twelve.build(tmp_path / "rlds", manifest())
+    planned = dry_run(twelve.select(), manifest("1.1.0"), tmp_path / "rlds")
+    second = twelve.build(tmp_path / "rlds", manifest("1.1.0"))
+    after = inodes(second.path)
+    assert set(before) - set(after) == {own}
+    assert (second.written, second.reused) == (len(after) - len(before) + 1, len(before) - 1)
+    assert (planned.written, planned.reused) == (second.written, second.reused)
+    assert all(after[key] == before[key] for key in before if key != own)
+    moved = (second.path / "dataset_statistics.json").read_bytes() != statistics
+    assert moved == (change["kind"] != "instruction")
+    fresh = build_dataset(twelve.select(), manifest("1.1.0"), tmp_path / "anew")
+    assert fresh.reused == 0
+    assert files(fresh.path) == files(second.path)
+    assert verify_dataset(second.path).faults == []
+
+
+def test_an_episode_more_leaves_most_shards_alone(twelve: Station, tmp_path: Path) -> None:
+    first = twelve.build(tmp_path, manifest())
+    before = inodes(first.path)
+    twelve.add(Episode(seed=40, seconds=1.0))
+    second = twelve.build(tmp_path, manifest(), force=True)
+    kept = {key: value for key, value in inodes(second.path).items() if key in before}
+    assert kept == {key: before[key] for key in kept}
+    assert len(kept) >= len(before) - 2
+    assert second.reused == len(kept)
+
+
+def test_what_says_nothing_about_records_rewrites_none(twelve: Station, tmp_path: Path) -> None:
+    first = twelve.build(tmp_path, manifest())
+    twelve.annotate(train_episode(first), {"kind": "note", "text": "nice"}, {"kind": "score", "score": 5})
+    changed = manifest("1.1.0", description="others", codec={"name": "openvla", "options": {"vocab_size": 50000}})
+    second = twelve.build(tmp_path, changed)
+    assert (second.written, inodes(second.path)) == (0, inodes(first.path))
+    assert verify_dataset(second.path).faults == []
+
+
+def test_a_change_of_what_records_hold_rewrites_all(twelve: Station, tmp_path: Path) -> None:
+    twelve.build(tmp_path, manifest())
+    assert twelve.build(tmp_path, manifest("1.1.0", step_rate_hz=5.0)).reused == 0
+
+
+def test_tokens_in_records_are_rewritten_with_the_statistics_and_refused_for_chunks(
+    twelve: Station, tmp_path: Path
+) -> None:
+    both = manifest(codec={"name": "openvla", "options": {"vocab_size": 32000}, "in_records": True})
+    first = twelve.build(tmp_path, both)
+    assert verify_dataset(first.path).faults == []
+    dataset = Dataset.open(first.path)
+    tokens = dict(dataset.tokens("train"))
+    for shard in dataset.shards():
+        for episode, data in zip(shard.episodes, read_records(first.path / shard.name), strict=True):
+            if shard.split == "train":
+                ids = [int(one) for step in tokens[episode] for one in step]
+                assert list(decode_example(data)["steps/action_tokens"]) == ids
+    twelve.annotate(train_episode(first), {"kind": "trim", "start_ns": 100_000_000, "end_ns": 700_000_000})
+    assert twelve.build(tmp_path, both, force=True).reused == 0
+    chunked = manifest("2.0.0", codec={"name": "fast", "options": {}, "in_records": True})
+    with pytest.raises(CodecOptionError, match=r"leave out codec\.in_records"):
+        twelve.build(tmp_path, chunked)
+
+
+def test_a_missing_or_cut_shard_is_written_again(twelve: Station, tmp_path: Path) -> None:
+    first = twelve.build(tmp_path, manifest())
+    contents = files(first.path)
+    gone, cut, *_ = sorted(first.path.glob("*.tfrecord-*"))
+    gone.unlink()
+    cut.write_bytes(cut.read_bytes()[:-1])
+    with pytest.raises(DatasetExistsError):
+        twelve.build(tmp_path, manifest())
+    mended = twelve.build(tmp_path, manifest(), force=True)
+    assert mended.written == 2
+    assert files(first.path) == contents
+
+
+class Interrupted(Here):
+    """An engine that fails after so many shards, as a full disk makes it."""
+
+    def __init__(self, after: int) -> None:
+        self.after = after
+
+    def run(self, work: Work, tasks: Any, done: Done) -> None:
+        super().run(work, tasks[: self.after], done)
+        raise EngineError("out of patience")
+
+
+def test_what_a_failed_build_had_finished_is_used_by_the_next(twelve: Station, tmp_path: Path) -> None:
+    expected = files(twelve.build(tmp_path / "a", manifest()).path)
+    with pytest.raises(EngineError):
+        build_dataset(twelve.select(), manifest(), tmp_path / "b", engine=Interrupted(3))
+    parts = tmp_path / "b" / "kitchen" / ".1.0.0.parts"
+    assert len(list(parts.glob("*.json"))) == 3
+    (parts / "left-behind.tmp").write_bytes(b"half")
+    result = twelve.build(tmp_path / "b", manifest())
+    assert result.reused == 3
+    assert files(result.path) == expected
+    assert [entry.name for entry in result.path.parent.iterdir()] == ["1.0.0"]
+
+
+def test_sigkill_in_the_middle_and_the_next_build_ends_with_the_same_bytes(station: Station, tmp_path: Path) -> None:
+    """The real command, really killed while it writes."""
+    for seed in range(12):
+        station.add(Episode(seed=seed, seconds=3.0, size=(96, 128)))
+    expected = files(station.build(tmp_path / "a", manifest()).path)
+    config = tmp_path / "build.yaml"
+    config.write_text(json.dumps(manifest().model_dump(mode="json")))
+    command = [sys.executable, "-m", "station", "build", str(station.root), "-c", str(config), "--out"]
+    parts = tmp_path / "b" / "kitchen" / ".1.0.0.parts"
+    with subprocess.Popen([*command, str(tmp_path / "b")], cwd=ROOT, stderr=subprocess.DEVNULL) as killed:
+        end = time.monotonic() + 60
+        while not list(parts.glob("*.json")) and killed.poll() is None:
+            assert time.monotonic() < end
+            time.sleep(0.0005)
+        killed.send_signal(signal.SIGKILL)
+    left = len(list(parts.glob("*.json")))
+    assert killed.returncode == -signal.SIGKILL
+    assert 0 < left < len(lock(tmp_path / "a/kitchen/1.0.0")["shards"])
+    done = subprocess.run([*command, str(tmp_path / "b"), "--json"], cwd=ROOT, capture_output=True, check=True)
+    assert json.loads(done.stdout)["shards"]["reused"] == left
+    assert files(tmp_path / "b/kitchen/1.0.0") == expected
+    assert [entry.name for entry in (tmp_path / "b/kitchen").iterdir()] == ["1.0.0"]
+
+
+def test_two_builds_of_one_version_at_once_do_no_harm(twelve: Station, tmp_path: Path) -> None:
+    expected = files(twelve.build(tmp_path / "a", manifest()).path)
+    selection = twelve.select()
+    results: list[BuildResult] = []
+    starting = threading.Barrier(3)
+
+    def one() -> None:
+        starting.wait()
+        results.append(build_dataset(selection, manifest(), tmp_path / "b"))
+
+    threads = [threading.Thread(target=one) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(results) == 3
+    assert files(tmp_path / "b/kitchen/1.0.0") == expected
+    assert [entry.name for entry in (tmp_path / "b/kitchen").iterdir()] == ["1.0.0"]
+
+
+def test_shards_without_the_broken_episode_are_kept_when_the_rest_is_planned_anew(
+    twelve: Station, tmp_path: Path
+) -> None:
+    episode = Episode(seed=30, seconds=1.0)
+    frames = frames_of(episode, "wrist")
+    twelve.add(episode, spoil={"cameras/wrist": camera_stream(episode, "wrist", [*frames[:-9], *[b"junk"] * 9])})
+    written: list[str] = []
+
+    class Counting(Here):
+        def run(self, work: Work, tasks: Any, done: Done) -> None:
+            written.extend(tasks)
+            super().run(work, tasks, done)
+
+    result = build_dataset(twelve.select(), manifest(), tmp_path, engine=Counting())
+    assert [entry.reason for entry in result.ledger.rejected] == ["broken-image"]
+    assert len(written) <= len(lock(result.path)["shards"]) + 2
+    assert result.written == len(lock(result.path)["shards"])
+
+
+def test_shards_are_shared_with_the_other_version_and_copied_where_that_cannot_be(
+    twelve: Station, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = twelve.build(tmp_path, manifest())
+    assert {path.stat().st_nlink for path in first.path.glob("*.tfrecord-*")} == {1}
+    second = twelve.build(tmp_path, manifest("1.1.0"))
+    assert {path.stat().st_nlink for path in second.path.glob("*.tfrecord-*")} == {2}
+
+    def no_links(*_: object) -> None:
+        raise OSError("this file system has none")
+
+    monkeypatch.setattr(os, "link", no_links)
+    third = twelve.build(tmp_path, manifest("1.2.0"))
+    assert {path.stat().st_nlink for path in third.path.glob("*.tfrecord-*")} == {1}
+    assert verify_dataset(third.path).faults == []

@@ -1,0 +1,153 @@
+"""Mixtures in real training processes: workers, ranks, a kill in the middle, PyTorch and TensorFlow."""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import signal
+import subprocess
+import sys
+from collections import Counter
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from mixture_parts import Kitchen, make_kitchen
+from mixture_trainer import digest
+
+from dataset_builder.mixture.manifest import MixtureManifest
+from dataset_builder.mixture.mixture import BadMixtureError, Mixture
+from dataset_builder.mixture.stream import Place, Stream
+from dataset_builder.mixture.torch import MixtureDataset, MixtureLoader
+
+TRAINER = Path(__file__).with_name("mixture_trainer.py")
+
+
+@pytest.fixture(scope="module")
+def kitchen(tmp_path_factory: pytest.TempPathFactory) -> Kitchen:
+    return make_kitchen(tmp_path_factory.mktemp("streams"))
+
+
+def start(*arguments: Any) -> subprocess.Popen[str]:
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2]), "TF_CPP_MIN_LOG_LEVEL": "3"}
+    command = [sys.executable, str(TRAINER), *map(str, arguments)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment, start_new_session=True)
+
+
+def lines(process: subprocess.Popen[str]) -> list[dict[str, Any]]:
+    out, _ = process.communicate(timeout=120)
+    assert process.returncode == 0
+    return [json.loads(line) for line in out.splitlines()]
+
+
+def expected(path: Path, count: int) -> list[str]:
+    mixture = Mixture.open(path)
+    return [digest(dict(mixture.batch(number))) for number in range(count)]
+
+
+@pytest.mark.parametrize(("before", "after"), [(2, 3), pytest.param(0, 2, marks=pytest.mark.long)])
+def test_a_training_killed_in_mid_epoch_goes_on_with_the_very_next_batch(
+    kitchen: Kitchen, tmp_path: Path, before: int, after: int
+) -> None:
+    manifest = kitchen.write(augmentation={"rotation_deg": 5}, action_noise=0.05)
+    state = tmp_path / "state.json"
+    process = start("train", manifest, state, before)
+    assert process.stdout is not None
+    seen = [json.loads(process.stdout.readline()) for _ in range(7)]
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait(timeout=30)
+    kept = json.loads(state.read_text())["next_batch"]
+    assert kept >= 6
+    resumed = start("train", manifest, state, after)
+    assert resumed.stdout is not None
+    seen_after = [json.loads(resumed.stdout.readline()) for _ in range(5)]
+    os.killpg(resumed.pid, signal.SIGKILL)
+    resumed.wait(timeout=30)
+    assert [entry["batch"] for entry in seen] == list(range(7))
+    assert [entry["batch"] for entry in seen_after] == list(range(kept, kept + 5))
+    whole = expected(manifest, kept + 5)
+    assert [entry["digest"] for entry in seen] == whole[:7]
+    assert [entry["digest"] for entry in seen_after] == whole[kept:]
+
+
+def test_four_workers_on_each_of_two_ranks_see_each_sample_once_an_epoch(kitchen: Kitchen) -> None:
+    manifest = kitchen.write("epoch.yaml", questions=None, batch_size=5)
+    ranks = [lines(process) for process in [start("epoch", manifest, 4, rank, 2) for rank in range(2)]]
+    for rank, seen in enumerate(ranks):
+        assert [entry["batch"] for entry in seen] == list(range(rank, rank + 2 * len(seen), 2))
+    items = Counter(
+        item
+        for seen in ranks
+        for entry in seen
+        for item, epoch in zip(entry["item"], entry["epoch"], strict=True)
+        if epoch == 0
+    )
+    assert items == dict.fromkeys(range(len(Mixture.open(manifest).sources[0])), 1)
+
+
+def test_torch_and_tensorflow_give_the_same_batches_as_the_core(kitchen: Kitchen) -> None:
+    manifest = kitchen.write("same.yaml", augmentation={}, exact_share=True)
+    processes = [start("batches", manifest, 6, kind) for kind in ("torch", "tensorflow")]
+    core = expected(manifest, 6)
+    for process in processes:
+        seen = lines(process)
+        assert [entry["batch"] for entry in seen] == list(range(6))
+        assert [entry["digest"] for entry in seen] == core
+
+
+def test_the_ranks_together_get_every_batch_once_from_any_state(kitchen: Kitchen) -> None:
+    manifest = MixtureManifest.model_validate(kitchen.document())
+    streams = [Stream(manifest, kitchen.folder, Place(rank, 3)) for rank in range(3)]
+    first = [int(next(stream.batches())["batch"]) for stream in streams]
+    assert first == [0, 1, 2]
+    states = [stream.state(done=4) for stream in streams]
+    assert states[0] == states[1] == states[2]
+    wider = [Stream(manifest, kitchen.folder, Place(rank, 2)) for rank in range(2)]
+    for stream in wider:
+        stream.resume(json.loads(json.dumps(states[0])))
+    assert [int(next(stream.batches())["batch"]) for stream in wider] == [12, 13]
+    with pytest.raises(ValueError, match="rank 2 of 2"):
+        Place(2, 2)
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_loader_goes_on_where_it_was_left(kitchen: Kitchen, workers: int) -> None:
+    manifest = kitchen.write("loader.yaml")
+    loader = MixtureLoader(MixtureDataset(manifest), workers)
+    assert [int(batch["batch"]) for batch in islice(loader, 4)] == [0, 1, 2, 3]
+    assert loader.state_dict()["next_batch"] == 4
+    other = MixtureLoader(MixtureDataset(manifest), 1)
+    other.load_state_dict(loader.state_dict())
+    assert [int(batch["batch"]) for batch in islice(other, 2)] == [4, 5]
+    assert [int(batch["batch"]) for batch in islice(other, 2)] == [6, 7]
+    assert other.state_dict()["next_batch"] == 8
+
+
+def test_a_worker_can_keep_and_restore_its_own_place(kitchen: Kitchen) -> None:
+    dataset = MixtureDataset(kitchen.write("worker.yaml"))
+    made = iter(dataset)
+    seen = [int(next(made)["batch"]) for _ in range(3)]
+    state = json.loads(json.dumps(dataset.state_dict()))
+    after = int(next(made)["batch"])
+    other = MixtureDataset(kitchen.folder / "worker.yaml")
+    other.load_state_dict(state)
+    assert seen == [0, 1, 2]
+    assert int(next(iter(other))["batch"]) == after == 3
+
+
+def test_a_state_of_another_mixture_is_refused(kitchen: Kitchen) -> None:
+    state = MixtureLoader(MixtureDataset(kitchen.write("a.yaml"))).state_dict()
+    with pytest.raises(BadMixtureError, match="state is that of another mixture"):
+        MixtureLoader(MixtureDataset(kitchen.write("b.yaml", seed=5))).load_state_dict(state)
+
+
+def test_spawned_workers_open_the_mixture_themselves(kitchen: Kitchen) -> None:
+    dataset = MixtureDataset(kitchen.write("spawn.yaml"))
+    sent = pickle.dumps(dataset)
+    assert len(sent) < 10_000
+    received = pickle.loads(sent)
+    mine, theirs = next(iter(dataset)), next(iter(received))
+    assert all(np.array_equal(mine[name], theirs[name]) for name in mine)
