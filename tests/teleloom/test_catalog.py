@@ -117,6 +117,19 @@ def test_episodes_are_listed_by_what_they_are(catalog: Catalog, tmp_path: Path) 
     assert catalog.episodes(outcome="failure") == []
 
 
+def test_outlines_say_the_same_as_the_rows(catalog: Catalog, tmp_path: Path) -> None:
+    for number in (2, 1):
+        catalog.register(write(tmp_path, number), quality={"verdict": "good"})
+    catalog.annotate(make_id(1), Tag(tag="kitchen"), "ben", seen_revision=0)
+    catalog.reject(make_id(2), "ben", "dark", seen_revision=0)
+    outlines = catalog.outlines()
+    assert [outline.id for outline in outlines] == [make_id(1), make_id(2)]
+    for outline, row in zip(outlines, catalog.episodes(), strict=True):
+        assert outline.model_dump() == row.model_dump(include=set(type(outline).model_fields))
+        assert catalog.path_of(outline) == catalog.path_of(row)
+    assert (outlines[0].tags, outlines[1].status) == (("kitchen",), "rejected")
+
+
 def test_a_short_id_finds_its_episode_if_it_is_the_only_one(catalog: Catalog, tmp_path: Path) -> None:
     for number in (1, 200):
         catalog.register(write(tmp_path, number))

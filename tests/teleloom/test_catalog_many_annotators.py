@@ -8,8 +8,9 @@ import time
 from collections import Counter, defaultdict
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+import pytest
 from annotator_process import LEASE_S, RESEND_EVERY, STALE_EVERY, Shared, annotate_until_done
 from catalog_crowd import fill_unreviewed
 
@@ -17,16 +18,29 @@ from teleloom.catalog import Catalog, Score, Verdict
 from teleloom.clock import NS_PER_S
 
 ANNOTATORS = 16
-SINGLE, DOUBLE = 9_000, 500
-VERDICTS = SINGLE + 2 * DOUBLE
 HOLDING, STRUCK = (13, 14, 15), (11, 12)
 Entry = dict[str, Any]
+
+
+class Work(NamedTuple):
+    """How many episodes are to be judged by one, and by two."""
+
+    single: int
+    double: int
+
+    @property
+    def verdicts(self) -> int:
+        return self.single + 2 * self.double
+
+
+SOME, MANY = Work(1_350, 75), Work(9_000, 500)
 
 
 class Annotators:
     """Sixteen annotators at work: three who are killed while they hold an episode, two at any moment."""
 
-    def __init__(self, url: str, folder: Path) -> None:
+    def __init__(self, url: str, folder: Path, work: Work) -> None:
+        self.work = work
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload(["psycopg", "annotator_process"])
         self.shared = Shared(
@@ -50,7 +64,7 @@ class Annotators:
         for process in self.processes:
             process.start()
         self.shared.start.wait(120)
-        self._wait(lambda: sum(self.shared.done) > VERDICTS // 3)
+        self._wait(lambda: sum(self.shared.done) > self.work.verdicts // 3)
         self._wait(lambda: all(self.shared.idle[number] for number in HOLDING))
         for number in (*HOLDING, *STRUCK):
             pid = self.processes[number].pid
@@ -59,7 +73,7 @@ class Annotators:
             self.processes[number].join(60)
         survivors = [n for n in range(ANNOTATORS) if n not in (*HOLDING, *STRUCK)]
         self._wait(lambda: all(self.shared.idle[number] for number in survivors))
-        self.left_by_the_dead = VERDICTS - sum(self.shared.done)
+        self.left_by_the_dead = self.work.verdicts - sum(self.shared.done)
         self.jumped_at_ns = time.monotonic_ns()
         self.shared.jump_ns.value = round(2 * LEASE_S * NS_PER_S)
         for number in survivors:
@@ -83,29 +97,32 @@ class Annotators:
             time.sleep(0.02)
 
 
-def test_of_10000_verdicts_of_16_annotators_at_once_none_is_lost_or_given_on_a_taken_episode(
-    url: str, tmp_path: Path
+@pytest.mark.parametrize("work", [SOME, pytest.param(MANY, marks=pytest.mark.long)], ids=["1500", "10000"])
+def test_of_the_verdicts_of_16_annotators_at_once_none_is_lost_or_given_on_a_taken_episode(
+    url: str, tmp_path: Path, work: Work
 ) -> None:
     with Catalog.open(url) as catalog:
-        ids = fill_unreviewed(catalog, SINGLE + DOUBLE, overlapped=DOUBLE)
-        doubled = set(ids[:DOUBLE])
-        annotators = Annotators(url, tmp_path)
+        ids = fill_unreviewed(catalog, work.single + work.double, overlapped=work.double)
+        doubled = set(ids[: work.double])
+        annotators = Annotators(url, tmp_path, work)
         started = time.monotonic()
         annotators.run()
-        print(f"{VERDICTS / (time.monotonic() - started):.0f} verdicts a second")
+        print(f"{work.verdicts / (time.monotonic() - started):.0f} verdicts a second")
         entries = annotators.entries()
-        check_none_is_lost(catalog, ids, doubled, entries)
+        check_none_is_lost(catalog, ids, doubled, entries, work)
         check_all_is_derived(catalog, ids)
-    check_stale_writes(entries)
-    check_leases(entries, doubled)
+    check_stale_writes(entries, work)
+    check_leases(entries, doubled, work)
     check_what_the_dead_held(entries, doubled, annotators.jumped_at_ns)
     assert len(HOLDING) <= annotators.left_by_the_dead <= len(HOLDING) + 2 * len(STRUCK)
 
 
-def check_none_is_lost(catalog: Catalog, ids: list[str], doubled: set[str], entries: dict[str, list[Entry]]) -> None:
+def check_none_is_lost(
+    catalog: Catalog, ids: list[str], doubled: set[str], entries: dict[str, list[Entry]], work: Work
+) -> None:
     """Every verdict that was acknowledged is there once; so many are given as are wanted, each by another."""
     rows = catalog.verdicts()
-    assert len(rows) == VERDICTS
+    assert len(rows) == work.verdicts
     by_episode = defaultdict(list)
     for row in rows:
         by_episode[row.episode_id].append(row.author)
@@ -126,9 +143,9 @@ def check_none_is_lost(catalog: Catalog, ids: list[str], doubled: set[str], entr
     assert len(there - acknowledged) <= len(STRUCK)
     for history in histories.values():
         assert [event.revision for event in history] == list(range(1, len(history) + 1))
-    assert sum(isinstance(event.annotation, Score) for event in events) == VERDICTS
+    assert sum(isinstance(event.annotation, Score) for event in events) == work.verdicts
     assert all(entry["first"] == entry["again"] for entry in entries["resent"])
-    assert len(entries["resent"]) > VERDICTS / RESEND_EVERY / 2
+    assert len(entries["resent"]) > work.verdicts / RESEND_EVERY / 2
 
 
 def check_all_is_derived(catalog: Catalog, ids: list[str]) -> None:
@@ -146,15 +163,15 @@ def check_all_is_derived(catalog: Catalog, ids: list[str]) -> None:
         )
 
 
-def check_stale_writes(entries: dict[str, list[Entry]]) -> None:
+def check_stale_writes(entries: dict[str, list[Entry]], work: Work) -> None:
     """Every one was refused, and its author was told who had said what."""
     assert not entries["stale went through"]
-    assert len(entries["stale refused"]) > VERDICTS / STALE_EVERY / 2
+    assert len(entries["stale refused"]) > work.verdicts / STALE_EVERY / 2
     assert all(entry["mine"] in entry["told"] for entry in entries["stale refused"])
     assert all(entry["others"] for entry in entries["looked again"])
 
 
-def check_leases(entries: dict[str, list[Entry]], doubled: set[str]) -> None:
+def check_leases(entries: dict[str, list[Entry]], doubled: set[str], work: Work) -> None:
     """No more people held an episode at a time than are wanted."""
     moments: dict[str, list[tuple[int, int, str]]] = defaultdict(list)
     for entry in entries["took"]:
@@ -171,7 +188,7 @@ def check_leases(entries: dict[str, list[Entry]], doubled: set[str]) -> None:
                 most = max(most, held)
         at_once[most] += 1
         assert most <= (2 if episode in doubled else 1)
-    assert at_once[1] > SINGLE / 2
+    assert at_once[1] > work.single / 2
 
 
 def check_what_the_dead_held(entries: dict[str, list[Entry]], doubled: set[str], jumped_at_ns: int) -> None:
