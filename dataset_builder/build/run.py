@@ -18,7 +18,7 @@ from dataset_builder.build.parts import finished, parts_of, shard_of
 from dataset_builder.build.place import keep, tidy, version_in_place
 from dataset_builder.build.plan import Episode, Shard
 from dataset_builder.build.reuse import KnownShard, Version, known_shards, read_version
-from dataset_builder.build.settle import BuildPlan, settle, sizes_of
+from dataset_builder.build.settle import BuildPlan, NothingToBuildError, settle, sizes_of
 from dataset_builder.build.shards import read_episode, write_shard
 from dataset_builder.build.work import Broken, ShardResult
 from dataset_builder.codecs import needs_fitting
@@ -33,6 +33,8 @@ from dataset_builder.source.candidates import Selection
 from dataset_builder.source.gather import Progress, gather
 from teleloom import __version__
 from teleloom.files import write_json
+
+__all__ = ["BuildResult", "DatasetExistsError", "NothingToBuildError", "build_dataset", "dry_run"]
 
 
 class DatasetExistsError(FileExistsError):

@@ -66,10 +66,13 @@ class MixtureLoader:
     """The batches of a MixtureDataset from `workers` processes (0: this one), in the same order with any number.
 
     `state_dict` after batch n leads to batch n + 1, whatever the workers have made ahead. Iterating again goes on.
-    options: of the DataLoader, e.g. pin_memory, prefetch_factor, multiprocessing_context.
+    options: of the DataLoader, e.g. pin_memory, prefetch_factor, multiprocessing_context. Raises ValueError for
+    persistent_workers: they would not hear of a state that is loaded.
     """
 
     def __init__(self, dataset: MixtureDataset, workers: int = 0, **options: Any) -> None:
+        if options.get("persistent_workers"):
+            raise ValueError("persistent_workers would go on where they were, whatever state is loaded; leave it out")
         self.dataset = dataset
         self._loader = torch.utils.data.DataLoader(dataset, batch_size=None, num_workers=workers, **options)
         self._done = 0

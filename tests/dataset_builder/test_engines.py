@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import subprocess
 import threading
 import time
 from collections.abc import Callable
@@ -20,7 +21,7 @@ from dataset_builder.build.run import BuildResult, build_dataset
 from dataset_builder.engines.beam import Beam
 from dataset_builder.engines.choice import chosen_engine, default_engine
 from dataset_builder.engines.contract import Engine, EngineError, TaskFailedError, WorkerLostError
-from dataset_builder.engines.dask import Dask
+from dataset_builder.engines.dask import Dask, Tls
 from dataset_builder.engines.here import Here
 from dataset_builder.engines.pool import Pool
 from dataset_builder.manifest import BuildManifest
@@ -188,3 +189,30 @@ def test_options_that_do_nothing_or_harm_are_refused(options: dict[str, object],
 def test_what_lies_in_memory_is_out_of_a_workers_reach(many: Station) -> None:
     with pytest.raises(EngineError, match="memory of this process"):
         build_dataset(many.select(), MANIFEST, "memory://rlds-of-nobody", engine=Pool(2))
+
+
+def test_a_scheduler_behind_tls_is_reached_with_its_files_and_refused_without(tmp_path: Path) -> None:
+    made = "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=127.0.0.1 -addext subjectAltName=IP:127.0.0.1"
+    command = ["openssl", *made.split(), "-keyout", "key.pem", "-out", "cert.pem"]
+    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
+    certificate, key = str(tmp_path / "cert.pem"), str(tmp_path / "key.pem")
+    files = {f"tls_{who}_cert": certificate for who in ("client", "scheduler", "worker")}
+    files |= {f"tls_{who}_key": key for who in ("client", "scheduler", "worker")}
+    security = distributed.Security(require_encryption=True, tls_ca_file=certificate, **files)
+    with distributed.LocalCluster(
+        n_workers=1,
+        processes=False,
+        host="127.0.0.1",
+        protocol="tls",
+        security=security,
+        dashboard_address=None,
+        worker_dashboard_address=None,
+    ) as cluster:
+        assert cluster.scheduler_address.startswith("tls://127.0.0.1:")
+        tasks = [str(tmp_path / name) for name in ("a", "b", "c")]
+        Dask(scheduler=cluster.scheduler_address, tls=Tls(certificate, certificate, key)).run(
+            engine_tasks.make, tasks, lambda _: None
+        )
+        assert all(Path(task).exists() for task in tasks)
+        with pytest.raises(EngineError, match="no Dask scheduler answers at tls://"):
+            Dask(scheduler=cluster.scheduler_address).run(engine_tasks.make, tasks, lambda _: None)

@@ -288,3 +288,13 @@ def test_shards_are_shared_with_the_other_version_and_copied_where_that_cannot_b
     third = twelve.build(tmp_path, manifest("1.2.0"))
     assert {path.stat().st_nlink for path in third.path.glob("*.tfrecord-*")} == {1}
     assert verify_dataset(third.path).faults == []
+
+
+def test_an_older_version_that_shares_its_shards_is_up_to_date_with_its_own_figures(
+    twelve: Station, tmp_path: Path
+) -> None:
+    first = twelve.build(tmp_path, manifest())
+    twelve.build(tmp_path, manifest("1.1.0"))
+    again = twelve.build(tmp_path, manifest())
+    assert again.up_to_date
+    assert (again.num_bytes, again.reused) == (first.num_bytes, first.written)

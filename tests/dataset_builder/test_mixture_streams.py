@@ -126,6 +126,12 @@ def test_a_loader_goes_on_where_it_was_left(kitchen: Kitchen, workers: int) -> N
     assert other.state_dict()["next_batch"] == 8
 
 
+def test_workers_that_outlive_a_loaded_state_are_refused(kitchen: Kitchen) -> None:
+    dataset = MixtureDataset(kitchen.write("persistent.yaml"))
+    with pytest.raises(ValueError, match="persistent_workers would go on where they were"):
+        MixtureLoader(dataset, 2, persistent_workers=True)
+
+
 def test_a_worker_can_keep_and_restore_its_own_place(kitchen: Kitchen) -> None:
     dataset = MixtureDataset(kitchen.write("worker.yaml"))
     made = iter(dataset)
