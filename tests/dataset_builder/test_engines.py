@@ -120,6 +120,7 @@ def test_two_dask_workers_one_killed_on_the_way_write_the_same(
     assert files(result.path) == expected
 
 
+@pytest.mark.long
 def test_dask_starts_workers_of_its_own(many: Station, expected: dict[str, bytes], tmp_path: Path) -> None:
     assert files(build(many, tmp_path / "rlds", Dask(workers=2)).path) == expected
 
