@@ -15,5 +15,5 @@ class CodecChoice(Config):
     """
 
     name: str = "openvla"
-    options: dict[str, JsonValue] = {"vocab_size": 32000}
+    options: dict[str, JsonValue] = {}
     in_records: bool = False

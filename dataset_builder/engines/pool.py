@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import signal
 from collections import deque
 from collections.abc import Sequence
@@ -37,7 +38,7 @@ class Pool:
 
         def start() -> None:
             ours, theirs = context.Pipe()
-            process = context.Process(target=serve, args=(theirs, work), daemon=True)
+            process = context.Process(target=serve, args=(theirs, work, dict(os.environ)), daemon=True)
             process.start()
             theirs.close()
             give(ours, process)
@@ -79,8 +80,13 @@ class Pool:
                 _bury(connection, process)
 
 
-def serve(connection: Connection, work: Work) -> None:
-    """What a worker does: tasks until there is nobody left to give one."""
+def serve(connection: Connection, work: Work, environment: dict[str, str]) -> None:
+    """What a worker does: tasks until there is nobody left to give one.
+
+    environment: the coordinator's; the server that workers are forked from may be older than what it holds now.
+    """
+    os.environ.clear()
+    os.environ.update(environment)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # The coordinator gets it too, and decides.
     while True:
         try:

@@ -67,7 +67,7 @@ def test_every_preset_is_built_verified_and_not_built_again(station: Station, tm
 @pytest.mark.parametrize("name", ["rt1", "rt2", "octo", "openpi", "fast"])
 def test_every_codec_makes_tokens_that_decode_to_the_actions(station: Station, tmp_path: Path, name: str) -> None:
     chunk = {"action": {"chunk_length": 8}} if name == "fast" else {}
-    dataset = built(station, tmp_path, codec={"name": name, "options": {}}, **chunk)
+    dataset = built(station, tmp_path, codec={"name": name}, **chunk)
     low, high = dataset.tokeniser.statistics.q01, dataset.tokeniser.statistics.q99
     decoded = 0
     for _, ids in dataset.tokens("train"):

@@ -139,6 +139,13 @@ def test_every_task_is_done_once_and_reported_once(tmp_path: Path, engine: Engin
     assert (str(os.getpid()) in workers) == (not engine.is_elsewhere)
 
 
+def test_workers_know_the_environment_of_the_moment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for value in ("one", "two"):
+        monkeypatch.setenv("OF_TODAY", value)
+        Pool(2).run(engine_tasks.tell_environment, [str(tmp_path / value)], lambda _: None)
+        assert (tmp_path / value).read_text() == value
+
+
 def test_a_killed_workers_task_is_done_by_another(tmp_path: Path) -> None:
     tasks = [str(tmp_path / name) for name in ("a", "b", "deadly", "c", "d")]
     done: list[int] = []
