@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from operator import attrgetter
 from typing import Any
@@ -118,3 +118,15 @@ class Ledger:
             "emitted": [asdict(entry) for entry in sorted(self.emitted, key=attrgetter("episode_id"))],
             "rejected": [asdict(entry) for entry in sorted(self.rejected, key=attrgetter("episode_id"))],
         }
+
+
+def why_none(rejected: Iterable[Rejected]) -> str:
+    """Why no episode is left: one line for each reason, with how often it was and one episode of which it is true."""
+    by_reason: dict[str, list[Rejected]] = {}
+    for entry in rejected:
+        by_reason.setdefault(entry.reason, []).append(entry)
+    lines = [
+        f"\n  {reason} ({len(entries)}): {entries[0].episode_id}: {entries[0].detail}"
+        for reason, entries in sorted(by_reason.items())
+    ]
+    return "".join(lines) or " there are none"

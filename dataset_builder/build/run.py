@@ -124,9 +124,17 @@ def build_dataset(
 
 
 def dry_run(
-    selection: Selection, manifest: BuildManifest, out: Path | str, progress: Progress | None = None
+    selection: Selection,
+    manifest: BuildManifest,
+    out: Path | str,
+    progress: Progress | None = None,
+    *,
+    force: bool = False,
 ) -> BuildResult:
-    """What `build_dataset` would emit, reject and write, the images of all that is new checked; nothing is written."""
+    """What `build_dataset` would emit, reject and write, the images of all that is new checked; nothing is written.
+
+    A version that is there and would be refused is a warning, so that the counts can be seen all the same.
+    """
     report = progress or _silent
     final = reachable(location(out)) / manifest.name / manifest.version
     needs_fitting(manifest.codec.name, manifest.codec.options)
@@ -153,7 +161,9 @@ def dry_run(
 
     plan = settle(gathered, selection, manifest, layout, final, known, check)
     reused = sum(work.key in known for work in plan.works.values())
-    return BuildResult(final, plan.ledger, plan.splits, 0, len(plan.shards) - reused, reused, warnings=plan.warnings)
+    refused = () if force or not _is_taken(final, version) else (_taken(final),)
+    warnings = (*plan.warnings, *refused)
+    return BuildResult(final, plan.ledger, plan.splits, 0, len(plan.shards) - reused, reused, warnings=warnings)
 
 
 def _silent(what: str, done: int, total: int) -> None:
@@ -175,11 +185,18 @@ def _present(final: Path, inputs: str, warnings: tuple[str, ...]) -> BuildResult
     version = read_version(final)
     if version is not None and version.inputs == inputs:
         return _as_it_is(final, version, warnings)
-    if version is not None or (is_local(final) and final.exists()):
-        raise DatasetExistsError(
-            f"{final} exists already, made of something else; build a new --version, or replace this one with --force"
-        )
+    if _is_taken(final, version):
+        raise DatasetExistsError(_taken(final))
     return None
+
+
+def _is_taken(final: Path, version: Version | None) -> bool:
+    """Whether something is in the place of the dataset: a version, or a folder that is none."""
+    return version is not None or (is_local(final) and final.exists())
+
+
+def _taken(final: Path) -> str:
+    return f"{final} exists already, made of something else; build a new --version, or replace this one with --force"
 
 
 def _as_it_is(final: Path, version: Version, warnings: tuple[str, ...]) -> BuildResult:

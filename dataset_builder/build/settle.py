@@ -13,7 +13,7 @@ from dataset_builder.build.shards import token_work
 from dataset_builder.build.work import Broken, ShardWork
 from dataset_builder.codecs import CodecOptionError
 from dataset_builder.layouts import Layout
-from dataset_builder.ledger import Emitted, Ledger, Rejected
+from dataset_builder.ledger import Emitted, Ledger, Rejected, why_none
 from dataset_builder.manifest import BuildManifest
 from dataset_builder.normalisation.tokeniser import ActionTokeniser
 from dataset_builder.rules.splits import TEST, TRAIN, VAL, Placed, check_leaks, empty_splits
@@ -48,7 +48,7 @@ Make = Callable[[BuildPlan, list[Shard]], list[Broken]]
 
 
 class NothingToBuildError(RuntimeError):
-    """No episode is fit for the dataset. The message counts the reasons."""
+    """No episode is fit for the dataset. The message counts the reasons, with an example of each."""
 
 
 def settle(
@@ -85,9 +85,7 @@ def _plan(
     warnings: tuple[str, ...],
 ) -> BuildPlan:
     if not episodes:
-        reasons = Counter(entry.reason for entry in rejected)
-        counted = ", ".join(f"{reason} ({count})" for reason, count in sorted(reasons.items()))
-        raise NothingToBuildError(f"no episode is left to build from: {counted or 'there are none'}; see --dry-run")
+        raise NothingToBuildError(f"no episode is left to build from:{why_none(rejected)}")
     layout.features(episodes[0].shape)
     shards = plan_shards(episodes, manifest)
     train = [episode for shard in shards if shard.split == TRAIN for episode in shard.episodes]

@@ -128,11 +128,12 @@ def _run(
     engine: Engine | None,
     hidden: bool,
 ) -> BuildResult:
-    with Catalog.open(catalog_url or root, root) as catalog, progress_bar(hidden) as progress:
-        selection = select_episodes(catalog, root, manifest.select)
-        if is_dry_run:
-            return dry_run(selection, manifest, out, progress)
-        result = build_dataset(selection, manifest, out, force=force, progress=progress, engine=engine)
+    with Catalog.open(catalog_url or root, root) as catalog:
+        with progress_bar(hidden) as progress:
+            selection = select_episodes(catalog, root, manifest.select)
+            if is_dry_run:
+                return dry_run(selection, manifest, out, progress, force=force)
+            result = build_dataset(selection, manifest, out, force=force, progress=progress, engine=engine)
         _record(catalog, manifest, result)
         return result
 
@@ -164,7 +165,7 @@ def _print(result: BuildResult, is_dry_run: bool) -> None:
     verb = "Up to date:" if result.up_to_date else "Would build" if is_dry_run else "Built"
     console.print(f"{verb} {result.path}: {counts['emitted']} episodes ({splits}), {counts['steps']} steps")
     if result.reused and not result.up_to_date:
-        console.print(f"{result.written} shards {'to write' if is_dry_run else 'written'}, {result.reused} reused")
+        console.print(f"Shards: {result.written} {'to write' if is_dry_run else 'written'}, {result.reused} reused")
     if not result.ledger.rejected:
         return
     console = Console()

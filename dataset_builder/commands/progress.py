@@ -13,9 +13,11 @@ from dataset_builder.source import gather
 
 @contextmanager
 def progress_bar(hidden: bool) -> Iterator[gather.Progress]:
-    """One bar on standard error for each thing that is done; they go away at the end."""
+    """One bar on the terminal for each thing that is done, and none where standard error is a file; they go away at the
+    end."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True, disable=hidden) as bars:
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=hidden or not console.is_terminal) as bars:
         tasks: dict[str, TaskID] = {}
 
         def report(what: str, done: int, total: int) -> None:

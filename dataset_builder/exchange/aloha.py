@@ -176,9 +176,7 @@ def _read(path: Path, dataset: str, options: ImportOptions) -> ImportedEpisode:
         about = hdf5.read_about(found)
         count = len(found[_QPOS])
         own = {name: data for name, data in found.items() if not name.startswith((_IMAGES, f"{hdf5.OURS}/"))}
-        raw = {
-            n: RawArray(hdf5.whole(data), _names(n, data)) for n, data in own.items() if hdf5.is_numbers(data, count)
-        }
+        raw = {name: RawArray(values, _names(name, values)) for name, values in hdf5.numbers(own, count).items()}
         images = {name.removeprefix(_IMAGES): data for name, data in found.items() if name.startswith(_IMAGES)}
         cameras = dict(_cameras(images, count, options.jpeg_quality))
         if about is not None:
@@ -205,8 +203,8 @@ def _read(path: Path, dataset: str, options: ImportOptions) -> ImportedEpisode:
         )
 
 
-def _names(name: str, data: h5py.Dataset) -> tuple[str, ...]:
-    known = name in (_QPOS, _QVEL, _ACTION, "observations/effort") and data.shape[1:] == (len(ALOHA_NAMES),)
+def _names(name: str, values: NDArray[Any]) -> tuple[str, ...]:
+    known = name in (_QPOS, _QVEL, _ACTION, "observations/effort") and values.shape[1:] == (len(ALOHA_NAMES),)
     return ALOHA_NAMES if known else ()
 
 

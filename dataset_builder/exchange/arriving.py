@@ -40,7 +40,7 @@ class About:
             return cls(meta, float(document["rate_hz"]), cameras, names)
         except ValidationError as error:
             raise UnimportableError("bad-metadata", f"its metadata is wrong:\n{describe(error, EpisodeMeta)}") from None
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
             raise UnimportableError("bad-metadata", f"its document cannot be read ({error})") from None
 
 

@@ -82,7 +82,7 @@ def export(
         manifest = load_manifest(config, name, None)
         module = exporter(target)
         with Catalog.open(catalog_url or root, root) as catalog, progress_bar(hidden=as_json) as progress:
-            selection = select_episodes(catalog, root)
+            selection = select_episodes(catalog, root, manifest.select)
             report = module.export(selection, manifest, out, chosen, force=force, progress=progress)
     except (*refusals, DatasetExistsError, NothingToBuildError) as error:
         raise click.ClickException(str(error)) from None

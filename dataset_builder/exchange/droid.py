@@ -42,7 +42,6 @@ JOINTS = 7
 GRIPPER_MAX_M = 0.085
 NS_PER_MS = 1_000_000
 MAX_DEPTH = 6
-MAX_ARRAY_BYTES = 256 * 1024 * 1024
 MAX_LOOKED_AT = 5_000
 """Folders that are looked into before a tree is held to be something else."""
 CAPTURED = ("estimated_capture", "frame_received", "read_end")
@@ -140,7 +139,7 @@ def _arrays(file: h5py.File) -> tuple[dict[str, h5py.Dataset], tuple[str, ...]]:
 
 
 def _is_numbers(dataset: h5py.Dataset) -> bool:
-    return bool(dataset.dtype.kind in "fiub" and dataset.ndim > 0 and dataset.nbytes <= MAX_ARRAY_BYTES)
+    return bool(dataset.dtype.kind in "fiub" and dataset.ndim > 0 and dataset.nbytes <= hdf5.MAX_ARRAY_BYTES)
 
 
 def _attributes(file: h5py.File) -> dict[str, Any]:
@@ -156,7 +155,8 @@ def _episode(trajectory: _Trajectory, options: ImportOptions, annotations: Mappi
     enabled = trajectory.known("observation/controller_info/movement_enabled")
     said = _instructions(metadata, options, annotations)
     cameras, notes, missing = _cameras(trajectory, metadata, count, t_ns, start_ms, options.jpeg_quality)
-    others = [name for name, array in trajectory.arrays.items() if len(array) != count]
+    rows = {name: array for name, array in trajectory.arrays.items() if len(array) == count}
+    others = [name for name in trajectory.arrays if name not in rows]
     return ImportedEpisode(
         format=FORMAT,
         dataset=str(metadata.get("lab", "droid")),
@@ -168,7 +168,7 @@ def _episode(trajectory: _Trajectory, options: ImportOptions, annotations: Mappi
         instructions=said,
         robot=robot,
         cameras=cameras,
-        raw={name: RawArray(np.asarray(array[()])) for name, array in trajectory.arrays.items() if len(array) == count},
+        raw={name: RawArray(values) for name, values in hdf5.whole_of_each(rows).items()},
         t_ns=t_ns,
         pose=_poses(trajectory, f"{_STATE}/cartesian_position"),
         pose_target=_poses(trajectory, f"{_ACTION}/cartesian_position"),

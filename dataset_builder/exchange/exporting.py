@@ -12,7 +12,7 @@ from dataset_builder.build.place import folder_in_place, tidy
 from dataset_builder.build.run import DatasetExistsError, NothingToBuildError
 from dataset_builder.exchange.departures import Berth, Departures, Known, berth
 from dataset_builder.exchange.report import NotCarried, Progress
-from dataset_builder.ledger import Ledger, Rejected, UnfitEpisodeError
+from dataset_builder.ledger import Ledger, Rejected, UnfitEpisodeError, why_none
 from dataset_builder.manifest import BuildManifest
 from dataset_builder.source.candidates import Selection
 from dataset_builder.source.gather import gather
@@ -92,9 +92,7 @@ def export_whole(
     with folder_in_place(out, may_replace=force) as folder:
         not_carried = write(folder, departures)
         if not departures.train_ids:
-            reasons = Counter(entry.reason for entry in departures.rejected)
-            counted = ", ".join(f"{reason} ({count})" for reason, count in sorted(reasons.items()))
-            raise NothingToBuildError(f"no episode is left to train on: {counted or 'there are none'}")
+            raise NothingToBuildError(f"no episode is left to train on:{why_none(departures.rejected)}")
         ledger = Ledger(selection.inputs, tuple(departures.emitted), tuple(departures.rejected))
         report = ExportReport(
             format,

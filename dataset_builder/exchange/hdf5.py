@@ -20,10 +20,11 @@ from dataset_builder.manifest import BuildManifest
 
 Arrays = dict[str, h5py.Dataset]
 
-MAX_ARRAYS, MAX_DEPTH = 10_000, 16
+MAX_MEMBERS, MAX_DEPTH = 10_000, 16
 MAX_ARRAY_BYTES, MAX_IMAGE_BYTES = 256 * 1024 * 1024, 64 * 1024 * 1024
-"""Of what is read at once. A file can claim any size for an array that was never written."""
-
+MAX_NUMBERS_BYTES = 1024 * 1024 * 1024
+"""Of what is read at once: one array, one image, all arrays of an episode. A file can claim any size for an array that
+was never written."""
 
 OURS = "teleloom"
 """The group that readers of the format do not look into: `about`, `steps/<column>` and `jpeg/<key>/{data,end}`."""
@@ -71,10 +72,15 @@ def arrays(group: h5py.Group) -> Arrays:
     """Every array below `group`, by its path. Raises UnimportableError for one that is kept in another file: a foreign
     file must not reach what else lies on this machine."""
     found: Arrays = {}
+    members = 0
     pending: list[tuple[str, h5py.Group]] = [("", group)]
     while pending:
         prefix, each = pending.pop()
         for name in each:
+            members += 1
+            if members > MAX_MEMBERS:
+                # One group can hang in many others, so that a small file has more paths than could ever be walked.
+                raise UnimportableError("bad-file", f"it has more than {MAX_MEMBERS} groups and arrays")
             path = f"{prefix}{name}"
             item = member(each, name)
             if isinstance(item, h5py.Group):
@@ -84,9 +90,9 @@ def arrays(group: h5py.Group) -> Arrays:
                 continue
             if item.external or item.is_virtual:
                 raise UnimportableError("bad-file", f"{path} is kept in another file; only what is in this one is read")
+            if item.chunks is not None and math.prod(item.chunks) * item.dtype.itemsize > MAX_ARRAY_BYTES:
+                raise UnimportableError("bad-file", f"{path} lies in chunks of more than {MAX_ARRAY_BYTES} bytes")
             found[path] = item
-            if len(found) > MAX_ARRAYS:
-                raise UnimportableError("bad-file", f"it has more than {MAX_ARRAYS} arrays")
     return found
 
 
@@ -111,10 +117,24 @@ def whole(dataset: h5py.Dataset) -> NDArray[Any]:
     return values
 
 
+def whole_of_each(found: Mapping[str, h5py.Dataset]) -> dict[str, NDArray[Any]]:
+    """All of several arrays. Raises UnimportableError where they are larger than MAX_NUMBERS_BYTES together."""
+    size = sum(dataset.nbytes for dataset in found.values())
+    if size > MAX_NUMBERS_BYTES:
+        detail = f"its arrays of numbers claim {size} bytes; at most {MAX_NUMBERS_BYTES} are read of an episode"
+        raise UnimportableError("bad-file", detail)
+    return {name: whole(dataset) for name, dataset in found.items()}
+
+
+def numbers(found: Mapping[str, h5py.Dataset], count: int) -> dict[str, NDArray[Any]]:
+    """The arrays that hold a row of numbers for each of `count` steps. Raises UnimportableError when too large."""
+    return whole_of_each({name: data for name, data in found.items() if is_numbers(data, count)})
+
+
 def read_columns(found: Arrays) -> dict[str, NDArray[Any]]:
     """The step columns of our group."""
     prefix = f"{OURS}/steps/"
-    return {name.removeprefix(prefix): whole(data) for name, data in found.items() if name.startswith(prefix)}
+    return whole_of_each({name.removeprefix(prefix): data for name, data in found.items() if name.startswith(prefix)})
 
 
 def read_jpegs(found: Arrays) -> dict[str, ImportedCamera]:

@@ -10,7 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from dataset_builder.exchange.imported import AlreadyImportedError, ImportedEpisode, UnimportableError, write_imported
+from dataset_builder.exchange.imported import AlreadyImportedError, ImportedEpisode, UnimportableError
+from dataset_builder.exchange.imported_file import write_imported
 from dataset_builder.exchange.report import (
     ForeignDataset,
     ForeignDatasetError,

@@ -226,7 +226,7 @@ def _read(path: Path, demo: str, options: ImportOptions) -> ImportedEpisode:
         about = hdf5.read_about(found)
         count = len(found["actions"])
         own = {name: array for name, array in found.items() if not name.startswith(("next_obs/", f"{hdf5.OURS}/"))}
-        raw = {name: RawArray(hdf5.whole(array)) for name, array in own.items() if hdf5.is_numbers(array, count)}
+        raw = {name: RawArray(values) for name, values in hdf5.numbers(own, count).items()}
         cameras = hdf5.read_jpegs(found) or {
             name.removeprefix("obs/"): hdf5.encoded(array, count, options.jpeg_quality)
             for name, array in own.items()

@@ -25,7 +25,9 @@ from synthetic_episodes import Episode
 
 from dataset_builder.exchange.aloha import ALOHA_NAMES, open_dataset, recognises
 from dataset_builder.exchange.exporting import ExportReport
-from dataset_builder.exchange.imported import UnimportableError, imported_id, write_imported
+from dataset_builder.exchange.identity import imported_id
+from dataset_builder.exchange.imported import UnimportableError
+from dataset_builder.exchange.imported_file import write_imported
 from dataset_builder.exchange.report import ForeignDatasetError, ImportOptions
 from dataset_builder.layouts.shared import actions
 

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from dataset_builder.actions.convert import actions_of
 from dataset_builder.actions.semantics import ActionSemantics
 from dataset_builder.exchange import conventions
+from dataset_builder.exchange.identity import imported_id
 from dataset_builder.exchange.imported import (
     AlreadyImportedError,
     ImportedCamera,
@@ -24,11 +25,10 @@ from dataset_builder.exchange.imported import (
     RawArray,
     UnimportableError,
     encode_pixels,
-    imported_id,
     task_name,
     unknown_robot,
-    write_imported,
 )
+from dataset_builder.exchange.imported_file import write_imported
 from dataset_builder.exchange.register import import_dataset
 from dataset_builder.exchange.report import ForeignDataset, ForeignDatasetError, NotCarried, Source
 from dataset_builder.ledger import LedgerImbalanceError

@@ -36,7 +36,9 @@ from synthetic_episodes import Episode
 from dataset_builder.build.run import DatasetExistsError, NothingToBuildError
 from dataset_builder.build.shards import read_episode
 from dataset_builder.exchange.exporting import ExportOptionError, ExportReport, UnexportableError
-from dataset_builder.exchange.imported import UnimportableError, imported_id, write_imported
+from dataset_builder.exchange.identity import imported_id
+from dataset_builder.exchange.imported import UnimportableError
+from dataset_builder.exchange.imported_file import write_imported
 from dataset_builder.exchange.lerobot import layout, statistics
 from dataset_builder.exchange.lerobot.importer import open_dataset
 from dataset_builder.exchange.lerobot.layout import Place

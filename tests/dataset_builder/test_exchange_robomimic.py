@@ -26,7 +26,8 @@ from hypothesis import strategies as st
 from dataset_builder.actions.semantics import ActionSemantics
 from dataset_builder.build.shards import read_episode
 from dataset_builder.exchange.exporting import ExportReport
-from dataset_builder.exchange.imported import UnimportableError, write_imported
+from dataset_builder.exchange.imported import UnimportableError
+from dataset_builder.exchange.imported_file import write_imported
 from dataset_builder.exchange.report import ForeignDatasetError, ImportOptions
 from dataset_builder.exchange.robomimic import open_dataset, recognises, scaled
 from dataset_builder.layouts.shared import actions

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -34,6 +35,13 @@ FORMAT = "lerobot"
 LOOKS_FOR = "meta/info.json with codebase_version"
 MAX_JSON_BYTES = 64 * 1024 * 1024
 JPEG_START = b"\xff\xd8\xff"
+_PLACE_FIELD = re.compile(r"\{((chunk_index|file_index)(:0\dd)?|video_key)\}")
+_PLACED = ("episode_index", "length", "data/chunk_index", "data/file_index")
+"""What a row of `meta/episodes` must say, beside where its videos are."""
+
+_FAULTS = (OSError, KeyError, TypeError, ValueError, IndexError, OverflowError, NotImplementedError)
+"""What pyarrow and numpy raise at a file that is damaged or of another shape than expected."""
+
 _NOT_CARRIED = (
     NotCarried("meta/stats.json", "statistics are made anew when a dataset is built"),
     NotCarried("splits", "splits are made anew when a dataset is built"),
@@ -56,7 +64,7 @@ def open_dataset(path: Path, options: ImportOptions) -> ForeignDataset:
         info = _json(path / layout.INFO)
         _check_version(path, info)
         return _open(path, info, options)
-    except (OSError, KeyError, TypeError, ValueError, AttributeError) as error:
+    except (*_FAULTS, AttributeError) as error:
         if isinstance(error, ForeignDatasetError):
             raise
         raise ForeignDatasetError(f"{path} is no sound LeRobotDataset: {error}") from None
@@ -64,13 +72,16 @@ def open_dataset(path: Path, options: ImportOptions) -> ForeignDataset:
 
 def _open(path: Path, info: Mapping[str, Any], options: ImportOptions) -> ForeignDataset:
     pq = require("pyarrow.parquet", "exchange")
+    fps = float(info["fps"])
+    if not fps > 0:
+        raise ValueError(f"{layout.INFO} says {fps:g} frames a second")
     dataset = _Dataset(
         path,
         {str(key): dict(feature) for key, feature in info["features"].items()},
-        float(info["fps"]) if options.rate_hz is None else options.rate_hz,
-        float(info["fps"]),
-        str(info["data_path"]),
-        str(info.get("video_path") or layout.VIDEO),
+        fps if options.rate_hz is None else options.rate_hz,
+        fps,
+        _pattern(info["data_path"]),
+        _pattern(info.get("video_path") or layout.VIDEO),
         str(info.get("robot_type") or "unknown"),
         _tasks(pq.read_table(path / layout.TASKS)),
         options,
@@ -79,9 +90,17 @@ def _open(path: Path, info: Mapping[str, Any], options: ImportOptions) -> Foreig
         "Times are frame / fps unless teleloom wrote the dataset: LeRobot keeps no others.",
         "What the numbers of a state or an action are, LeRobot does not say; they are kept as they are.",
     )
-    return ForeignDataset(
-        FORMAT, path.resolve().name, int(info["total_episodes"]), dataset.sources(), _NOT_CARRIED, notes
-    )
+    count, said = dataset.count(), int(info["total_episodes"])
+    missing = f"{layout.INFO} counts {said}, and meta/episodes lists {count}; fetch the dataset again for all of them"
+    not_carried = (*_NOT_CARRIED, *([NotCarried("episodes", missing)] if said != count else []))
+    return ForeignDataset(FORMAT, path.resolve().name, count, dataset.sources(), not_carried, notes)
+
+
+def _pattern(text: Any) -> str:
+    """A path with places to fill in, of LeRobot's kind alone: a foreign format string could ask for anything."""
+    if set("{}") & set(_PLACE_FIELD.sub("", str(text))):
+        raise ValueError(f"the path {text} in {layout.INFO} has a part that is not known")
+    return str(text)
 
 
 def _json(path: Path) -> dict[str, Any]:
@@ -89,7 +108,10 @@ def _json(path: Path) -> dict[str, Any]:
         data = file.read(MAX_JSON_BYTES + 1)
     if len(data) > MAX_JSON_BYTES:
         raise ValueError(f"{path.name} is larger than {MAX_JSON_BYTES} bytes")
-    document = json.loads(data)
+    try:
+        document = json.loads(data)
+    except RecursionError:
+        raise ValueError(f"{path.name} is nested too deeply") from None
     if not isinstance(document, dict):
         raise ValueError(f"{path.name} is no JSON object")
     return document
@@ -127,22 +149,38 @@ class _Dataset:
     options: ImportOptions
     digests: dict[Path, bytes] = field(default_factory=dict)
 
+    def count(self) -> int:
+        """How many episodes the tables list. Raises ValueError for a table that does not say where they are."""
+        rows = 0
+        for table in self._tables():
+            if absent := sorted(set(_PLACED) - set(table.schema_arrow.names)):
+                raise ValueError(f"meta/episodes has no column {', '.join(absent)}")
+            rows += table.metadata.num_rows
+        return rows
+
     def sources(self) -> Iterator[Source]:
-        """The episodes, read from their tables one file of `meta/episodes` at a time."""
+        """The episodes, read from their tables a batch at a time. Raises ForeignDatasetError for a damaged one."""
+        try:
+            for table in self._tables():
+                wanted = [name for name in table.schema_arrow.names if not name.startswith("stats/")]
+                for batch in table.iter_batches(batch_size=64, columns=wanted):
+                    for row in batch.to_pylist():
+                        yield Source(f"episode {row['episode_index']}", partial(self._read, row))
+        except _FAULTS as error:
+            raise ForeignDatasetError(f"{self.root}: meta/episodes is damaged: {error}") from None
+
+    def _tables(self) -> Iterator[Any]:
         pq = require("pyarrow.parquet", "exchange")
         for file in sorted((self.root / "meta/episodes").glob("*/*.parquet")):
-            table = pq.ParquetFile(file)
-            wanted = [name for name in table.schema_arrow.names if not name.startswith("stats/")]
-            for batch in table.iter_batches(batch_size=64, columns=wanted):
-                for row in batch.to_pylist():
-                    yield Source(f"episode {row['episode_index']}", partial(self._read, row))
+            with pq.ParquetFile(file) as table:
+                yield table
 
     def _read(self, row: Mapping[str, Any]) -> ImportedEpisode:
         try:
             return self._episode(row)
-        except (OSError, KeyError, TypeError, ValueError, IndexError) as error:
-            if isinstance(error, UnimportableError):
-                raise
+        except UnimportableError:
+            raise
+        except _FAULTS as error:
             raise UnimportableError("bad-file", f"it cannot be read: {error}") from None
 
     def _episode(self, row: Mapping[str, Any]) -> ImportedEpisode:

@@ -18,6 +18,8 @@ METADATA = "metadata.json"
 DEFAULT_TEMPLATE = "{DATASET}-{SPLIT}.{FILEFORMAT}-{SHARD_X_OF_Y}"
 GZIP = b"\x1f\x8b"
 MAX_DOCUMENT_BYTES = 64 * 1024 * 1024
+MAX_RECORDS = 10_000_000
+"""That a dataset may claim to have: each one that is missing is counted by its name."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,8 @@ def shards_of(folder: Path, info: dict[str, Any]) -> list[Shard]:
                 first += length
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ForeignDatasetError(f"{folder / DATASET_INFO} does not list the shards: {error!r}") from None
+    if any(shard.records < 0 for shard in shards) or sum(shard.records for shard in shards) > MAX_RECORDS:
+        raise ForeignDatasetError(f"{folder / DATASET_INFO}: a shard has 0 records or more, all at most {MAX_RECORDS}")
     return shards
 
 

@@ -5,10 +5,8 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import re
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,20 +23,15 @@ from dataset_builder.exchange.imported import (
     task_name,
     unknown_robot,
 )
-from dataset_builder.exchange.report import ForeignDataset, ForeignDatasetError, ImportOptions, NotCarried, Source
+from dataset_builder.exchange.report import ForeignDataset, ForeignDatasetError, ImportOptions, Source
 from dataset_builder.exchange.rlds import folder as folders
 from dataset_builder.exchange.rlds.mapping import (
-    CAMERA,
     GRIPPER_TARGETS,
     JOINT_TARGETS,
     NEXT_POSE,
     POSE_TARGETS,
-    ActionMeaning,
-    Taken,
-    action_meaning,
-    parse,
 )
-from dataset_builder.exchange.rlds.profiles import PROFILES, RAW, Profile, find_profile, own_profile
+from dataset_builder.exchange.rlds.plan import METADATA_KEY, RATE, Plan, not_carried, plan_of, profile_of
 from dataset_builder.exchange.rlds.schema import Field, fields_of, numbers, step_count, texts
 from dataset_builder.rlds.records import BadExampleError, Decoded, decode_example
 from teleloom.episode.meta import Outcome
@@ -51,9 +44,6 @@ LOOKS_FOR = "a folder with features.json and dataset_info.json, or with one such
 FORMAT = "rlds"
 Floats = NDArray[np.float64]
 
-_INSTRUCTION = re.compile(r"(.*/)?(natural_)?(language_)?instruction(_\d+)?|language_text")
-_METADATA = "episode_metadata/"
-_RATE = "step_rate_hz"
 _OWN_TEXTS = ("task", "scene", "operator", "policy_version")
 OWN = "teleloom"
 
@@ -74,9 +64,9 @@ def open_dataset(path: Path, options: ImportOptions) -> ForeignDataset:
     fields = fields_of(folders.read_document(folder / folders.FEATURES))
     info = folders.read_document(folder / folders.DATASET_INFO)
     metadata = folders.read_document(folder / folders.METADATA) if (folder / folders.METADATA).is_file() else {}
-    profile = _profile(options.profile, metadata, fields)
+    profile = profile_of(options.profile, metadata, fields)
     entries = {**dict(profile.entries), **dict(options.map)}
-    plan = _plan(
+    plan = plan_of(
         f"{info.get('name', folder.name)}/{info.get('version', '')}".rstrip("/"), profile, fields, entries, options
     )
     shards = folders.shards_of(folder, info)
@@ -85,117 +75,38 @@ def open_dataset(path: Path, options: ImportOptions) -> ForeignDataset:
         name=plan.dataset,
         count=sum(shard.records for shard in shards),
         sources=_sources(shards, plan),
-        not_carried=tuple(_not_carried(plan)),
+        not_carried=tuple(not_carried(plan)),
         notes=(f"Read with the map '{profile.name}'.", *profile.notes),
     )
 
 
-@dataclass(frozen=True)
-class _Plan:
-    """How every record of the dataset becomes an episode."""
-
-    dataset: str
-    profile: Profile
-    fields: Mapping[str, Field]
-    taken: Mapping[str, Taken]
-    action: ActionMeaning | None
-    cameras: Mapping[str, Field]
-    instructions: tuple[Field, ...]
-    robot: RobotSpec | None
-    rate_hz: float | None
-    options: ImportOptions
-
-    def field(self, name: str) -> Field:
-        return self.fields[f"steps/{name}"]
-
-
-def _profile(wanted: str | None, metadata: Mapping[str, Any], fields: Mapping[str, Field]) -> Profile:
-    if wanted is None:
-        return own_profile(metadata, fields) or find_profile(fields)
-    known = {profile.name: profile for profile in (*PROFILES, RAW)}
-    if wanted not in known:
-        raise ForeignDatasetError(f"there is no profile '{wanted}'; there are {', '.join(known)}")
-    profile = known[wanted]
-    there = {field.name for field in fields.values()}
-    if missing := sorted(set(profile.needs) - there):
-        raise ForeignDatasetError(f"profile '{wanted}' does not fit: the dataset has no {', '.join(missing)}")
-    return profile
-
-
-def _plan(
-    dataset: str, profile: Profile, fields: Mapping[str, Field], entries: Mapping[str, str], options: ImportOptions
-) -> _Plan:
-    taken = parse(entries.items())
-    there = {field.name: field for field in fields.values() if field.key.startswith("steps/")}
-    asked = {ours for ours, _ in options.map}
-    for ours, entry in list(taken.items()):
-        if entry.name == NEXT_POSE or entry.name in there:
-            continue
-        if ours in asked:
-            close = ", ".join(sorted(there))
-            raise ForeignDatasetError(f"--map {ours}: the dataset has no {entry.name}; it has {close}")
-        del taken[ours]
-    rate_hz = options.rate_hz or profile.rate_hz
-    if rate_hz is None and _METADATA + _RATE not in fields:
-        raise ForeignDatasetError(f"{dataset} does not say how many steps there are in a second; give --rate-hz")
-    cameras = {ours.removeprefix(CAMERA): there[entry.name] for ours, entry in taken.items() if ours.startswith(CAMERA)}
-    for name, field in cameras.items():
-        if not field.is_picture:
-            raise ForeignDatasetError(f"--map {CAMERA}{name}: {field.name} is no image of one or three 8-bit channels")
-    shown = {field.key for field in cameras.values()}
-    pictures = [field for field in there.values() if field.is_picture and field.key not in shown]
-    cameras |= {_camera_name(field, pictures, cameras): field for field in pictures}
-    said = [there[taken["instruction"].name]] if "instruction" in taken else []
-    said += [f for f in there.values() if f.kind == "text" and _INSTRUCTION.fullmatch(f.name) and f not in said]
-    action = action_meaning(taken["action"].form) if "action" in taken else None
-    return _Plan(dataset, profile, fields, taken, action, cameras, tuple(said), options.robot, rate_hz, options)
-
-
-def _camera_name(field: Field, pictures: Iterable[Field], taken: Mapping[str, Field]) -> str:
-    last = field.name.rsplit("/", 1)[-1]
-    alone = sum(other.name.rsplit("/", 1)[-1] == last for other in pictures) == 1 and last not in taken
-    return re.sub(r"\W", "_", last if alone else field.name.replace("/", "_"))
-
-
-def _not_carried(plan: _Plan) -> Iterator[NotCarried]:
-    pictures = {field.key for field in plan.cameras.values()}
-    for key, field in sorted(plan.fields.items()):
-        if field.kind == "unsupported":
-            yield NotCarried(field.name, field.why)
-        elif key in pictures or field in plan.instructions:
-            continue
-        elif field.kind == "image":
-            yield NotCarried(
-                field.name, f"an image of {field.dtype} {field.shape}: only 8-bit colour and grey are kept"
-            )
-        elif field.kind == "text" and key.startswith("steps/"):
-            yield NotCarried(field.name, "texts of single steps have no place in an episode")
-        elif not key.startswith("steps/") and (field.shape or field.rows):
-            yield NotCarried(
-                field.name, "of the episode as a whole, only texts and single numbers are kept, in its notes"
-            )
-
-
-def _sources(shards: Iterable[folders.Shard], plan: _Plan) -> Iterator[Source]:
+def _sources(shards: Iterable[folders.Shard], plan: Plan) -> Iterator[Source]:
     for shard in shards:
         for record in folders.records_of(shard):
             yield Source(record.name, _reader(record, plan))
 
 
-def _reader(record: folders.Record, plan: _Plan) -> Callable[[], ImportedEpisode]:
+def _reader(record: folders.Record, plan: Plan) -> Callable[[], ImportedEpisode]:
     def read() -> ImportedEpisode:
         if isinstance(record.data, UnimportableError):
             raise record.data
         try:
             return _episode(record.name, decode_example(record.data), plan)
+        except (UnimportableError, ForeignDatasetError):
+            raise
         except BadExampleError as error:
             raise UnimportableError("bad-record", str(error)) from None
+        except (ValueError, TypeError, KeyError, IndexError, OverflowError) as error:
+            # numpy's, of a record whose values are of another kind than features.json says.
+            raise UnimportableError("features-mismatch", f"its values are not what was declared: {error}") from None
 
     return read
 
 
-def _episode(name: str, record: Mapping[str, Decoded], plan: _Plan) -> ImportedEpisode:
+def _episode(name: str, record: Mapping[str, Decoded], plan: Plan) -> ImportedEpisode:
     count = step_count(record, plan.fields)
+    if not count:
+        raise UnimportableError("zero-steps", "it has no steps")
     raw, ragged = _raw(record, plan, count)
     metadata = _metadata(record, plan)
     cameras = {
@@ -233,7 +144,7 @@ def _episode(name: str, record: Mapping[str, Decoded], plan: _Plan) -> ImportedE
     )
 
 
-def _raw(record: Mapping[str, Decoded], plan: _Plan, count: int) -> tuple[dict[str, NDArray], list[str]]:
+def _raw(record: Mapping[str, Decoded], plan: Plan, count: int) -> tuple[dict[str, NDArray], list[str]]:
     """The arrays of numbers by name, and which were left out because their steps differ in shape."""
     pictures = {field.key for field in plan.cameras.values()}
     raw: dict[str, NDArray] = {}
@@ -246,11 +157,13 @@ def _raw(record: Mapping[str, Decoded], plan: _Plan, count: int) -> tuple[dict[s
         except UnimportableError as error:
             if error.reason != "ragged":
                 raise
+            if mapped := [ours for ours, entry in plan.taken.items() if entry.name == field.name]:
+                raise UnimportableError("ragged", f"{error}, and {mapped[0]} is to be taken from it") from None
             ragged.append(str(error))
     return raw, ragged
 
 
-def _camera(record: Mapping[str, Decoded], field: Field, count: int, plan: _Plan) -> ImportedCamera:
+def _camera(record: Mapping[str, Decoded], field: Field, count: int, plan: Plan) -> ImportedCamera:
     quality = plan.options.jpeg_quality
     if field.kind == "numbers":
         pixels = numbers(record, field, count)
@@ -279,7 +192,7 @@ def _decoded(data: bytes, field: Field) -> NDArray[np.uint8]:
         raise UnimportableError("broken-image", f"{field.name} holds an image that cannot be read: {error}") from None
 
 
-def _metadata(record: Mapping[str, Decoded], plan: _Plan) -> dict[str, str]:
+def _metadata(record: Mapping[str, Decoded], plan: Plan) -> dict[str, str]:
     """Texts and single numbers of the episode as a whole, by name without `episode_metadata/`."""
     found = {}
     for key, field in sorted(plan.fields.items()):
@@ -291,11 +204,11 @@ def _metadata(record: Mapping[str, Decoded], plan: _Plan) -> dict[str, str]:
             text = (
                 value.decode("utf-8", "replace").replace("\0", "") if isinstance(value, bytes) else f"{value.item():g}"
             )
-            found[field.name.removeprefix(_METADATA)] = text
+            found[field.name.removeprefix(METADATA_KEY)] = text
     return found
 
 
-def _instructions(record: Mapping[str, Decoded], plan: _Plan, metadata: dict[str, str]) -> tuple[str, ...]:
+def _instructions(record: Mapping[str, Decoded], plan: Plan, metadata: dict[str, str]) -> tuple[str, ...]:
     said = [text for field in plan.instructions for text in texts(record, field.key)]
     try:
         others = json.loads(metadata.pop("instructions", "[]"))
@@ -307,7 +220,7 @@ def _instructions(record: Mapping[str, Decoded], plan: _Plan, metadata: dict[str
     return tuple(dict.fromkeys(said))
 
 
-def _robot(plan: _Plan, raw: Mapping[str, NDArray]) -> RobotSpec:
+def _robot(plan: Plan, raw: Mapping[str, NDArray]) -> RobotSpec:
     """A robot of which nothing is known but its name and how many joints the dataset has of it."""
     widths = [
         plan.taken[ours].rows(raw[plan.taken[ours].name]).shape[1] for ours in JOINT_TARGETS if ours in plan.taken
@@ -318,7 +231,7 @@ def _robot(plan: _Plan, raw: Mapping[str, NDArray]) -> RobotSpec:
     return unknown_robot(plan.profile.robot, names, plan.profile.gripper_max_m)
 
 
-def _quantities(raw: Mapping[str, NDArray], plan: _Plan, robot: RobotSpec, rate_hz: float) -> dict[str, Any]:
+def _quantities(raw: Mapping[str, NDArray], plan: Plan, robot: RobotSpec, rate_hz: float) -> dict[str, Any]:
     """Our own quantities, by the name of ImportedEpisode's field, those that the map knows."""
     known: dict[str, Any] = {}
     for ours in (*JOINT_TARGETS, *POSE_TARGETS, *GRIPPER_TARGETS):
@@ -342,7 +255,7 @@ def _quantities(raw: Mapping[str, NDArray], plan: _Plan, robot: RobotSpec, rate_
 
 
 def _commanded(
-    raw: Mapping[str, NDArray], plan: _Plan, known: Mapping[str, Floats], rate_hz: float
+    raw: Mapping[str, NDArray], plan: Plan, known: Mapping[str, Floats], rate_hz: float
 ) -> dict[str, Floats]:
     """What the actions command, where the map says what they mean and the dataset what they start from."""
     if plan.action is None:
@@ -364,9 +277,12 @@ def _is_absent(field: Field, metadata: dict[str, str]) -> bool:
     return "0" in flags
 
 
-def _rate_hz(metadata: dict[str, str], plan: _Plan) -> float:
-    said = metadata.pop(_RATE, None)
-    rate_hz = plan.options.rate_hz or (float(said) if said else plan.rate_hz)
+def _rate_hz(metadata: dict[str, str], plan: Plan) -> float:
+    said = metadata.pop(RATE, None)
+    try:
+        rate_hz = plan.options.rate_hz or (float(said) if said else plan.rate_hz)
+    except ValueError:
+        raise UnimportableError("bad-rate", f"{RATE} is '{said}', and no number; give --rate-hz") from None
     if rate_hz is None:
         raise UnimportableError("bad-rate", "it does not say how many steps there are in a second; give --rate-hz")
     return rate_hz
@@ -391,7 +307,7 @@ def _mode(raw: Mapping[str, NDArray]) -> NDArray[np.uint8] | None:
     return np.where(mode.reshape(-1) == 0, ControlMode.POLICY, ControlMode.HUMAN).astype(np.uint8)
 
 
-def _column(raw: Mapping[str, NDArray], plan: _Plan, ours: str, default: str) -> NDArray | None:
+def _column(raw: Mapping[str, NDArray], plan: Plan, ours: str, default: str) -> NDArray | None:
     entry = plan.taken.get(ours)
     return entry.rows(raw[entry.name]) if entry is not None else raw.get(default)
 
@@ -416,7 +332,7 @@ def _task_name(said: tuple[str, ...], dataset: str) -> str:
     return (said and task_name(said[0])) or dataset[:100]
 
 
-def _notes(metadata: Mapping[str, str], plan: _Plan) -> Iterator[str]:
+def _notes(metadata: Mapping[str, str], plan: Plan) -> Iterator[str]:
     yield from plan.profile.notes
     if metadata:
         said = "; ".join(f"{name} {value[:200]}" for name, value in sorted(metadata.items()))
