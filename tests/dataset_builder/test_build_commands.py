@@ -149,7 +149,7 @@ def test_the_same_again_is_up_to_date_and_the_next_version_says_what_it_reuses(
     assert (code, out.split(":")[0]) == (0, "Up to date")
     assert json.loads(run(*arguments, "--json")[1])["up_to_date"]
     code, out, _ = run(*arguments, "--version", "1.1.0")
-    assert (code, "0 shards written, 2 reused" in out) == (0, True)
+    assert (code, "Shards: 0 written, 2 reused" in out) == (0, True)
 
 
 def test_engines_are_chosen_by_option_and_wrong_ones_refused(
