@@ -47,9 +47,9 @@ class KnownShard:
         file = self.version / name
         if not file.exists():
             return ""
-        lines = file.read_text(encoding="utf-8").splitlines(keepends=True)
-        rows = ((line, json.loads(line)) for line in lines)
-        return "".join(line for line, row in rows if row.get("frame", row)["episode_id"] in episodes)
+        # Of bytes: a text would be parted at U+2028 and its like too, which JSON leaves as they are.
+        rows = ((line, json.loads(line)) for line in file.read_bytes().splitlines(keepends=True))
+        return b"".join(line for line, row in rows if row.get("frame", row)["episode_id"] in episodes).decode()
 
 
 @dataclass(frozen=True)

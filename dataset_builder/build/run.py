@@ -21,7 +21,7 @@ from dataset_builder.build.reuse import KnownShard, Version, known_shards, read_
 from dataset_builder.build.settle import BuildPlan, NothingToBuildError, settle, sizes_of
 from dataset_builder.build.shards import read_episode, write_shard
 from dataset_builder.build.work import Broken, ShardResult
-from dataset_builder.codecs import needs_fitting
+from dataset_builder.codecs import CodecOptionError, named_files, needs_fitting
 from dataset_builder.engines.choice import default_engine
 from dataset_builder.engines.contract import Engine, EngineError
 from dataset_builder.layouts import get_layout
@@ -173,10 +173,17 @@ def _silent(what: str, done: int, total: int) -> None:
 def _inputs(selection: Selection, manifest: BuildManifest) -> str:
     """The digest of all that the build starts from."""
     named = manifest.normalisation.statistics
+    files = []
     try:
-        files = [] if named is None else [Path(named).read_bytes()]
+        if named is not None:
+            files.append(Path(named).read_bytes())
     except OSError as error:
         raise StatisticsFileError(f"{named} cannot be read: {error.strerror}; see `normalisation.statistics`") from None
+    for name in named_files(manifest.codec.options):
+        try:
+            files.append(Path(name).read_bytes())
+        except OSError as error:
+            raise CodecOptionError(f"{name} cannot be read: {error.strerror}; see `codec.options`") from None
     return documents.inputs_digest(manifest, selection, files)
 
 

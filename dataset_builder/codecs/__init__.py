@@ -18,6 +18,7 @@ __all__ = [
     "InvalidTokenError",
     "fit_codec",
     "get_codec",
+    "named_files",
     "needs_fitting",
 ]
 
@@ -41,6 +42,13 @@ def needs_fitting(name: str, options: Mapping[str, Any]) -> bool:
     """
     fitted_option = getattr(plugins.load("teleloom.codecs", name), "fitted_option", None)
     return fitted_option is not None and options.get(fitted_option) is None
+
+
+def named_files(options: Mapping[str, Any]) -> tuple[str, ...]:
+    """The files that a codec's options name, which `fit_codec` reads: a tokenizer, a corpus."""
+    placement = options.get("placement")
+    places = (options, placement if isinstance(placement, Mapping) else {})
+    return tuple(str(place[key]) for place in places for key in ("tokenizer", "corpus") if place.get(key) is not None)
 
 
 def fit_codec(name: str, options: Mapping[str, Any], chunks: ArrayLike | None = None) -> Codec:

@@ -105,6 +105,8 @@ def build(
         raise click.ClickException(str(error)) from None
     except OSError as error:
         raise click.ClickException(f"cannot write {error.filename or out}: {error.strerror or error}") from None
+    except KeyboardInterrupt:
+        raise click.ClickException("stopped; the same command goes on with what is finished") from None
     for warning in result.warnings:
         click.echo(f"Warning: {warning}", err=True)
     if broken := result.ledger.broken:
@@ -171,7 +173,8 @@ def _print(result: BuildResult, is_dry_run: bool) -> None:
     console = Console()
     if is_dry_run:
         console.print(_by_reason(counts), _by_task(counts))
-    table = Table("episode", "not in, because", title=f"{counts['rejected']} of {counts['inputs']} rejected")
+    table = Table("episode", title=f"{counts['rejected']} of {counts['inputs']} rejected")
+    table.add_column("not in, because", overflow="fold")
     for entry in result.ledger.rejected:
         table.add_row(entry.episode_id, f"{entry.reason}: {entry.detail}")
     console.print(table)

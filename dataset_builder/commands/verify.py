@@ -42,7 +42,10 @@ def verify(dataset: str, episodes: Path | None, tfds: bool | None, as_json: bool
             raise click.UsageError("--tfds reads folders of this machine only; copy the dataset here first")
         report = verify_dataset(path, episodes)
         if tfds or (tfds is None and is_local(path) and find_spec("tensorflow_datasets") is not None):
-            verify_with_tfds(report)
+            if report.sound:
+                verify_with_tfds(report)
+            else:
+                report.notes.append("not read with tfds, as it is not sound")
     except (NotADatasetError, StoreError, PluginError, MissingExtraError) as error:
         raise click.ClickException(str(error)) from None
     if as_json:

@@ -132,7 +132,7 @@ def _refuse_second(path: Path, identity: str, derived: str) -> None:
 
 def _streams(episode: ImportedEpisode, t_ns: NDArray[np.int64], derived: str) -> dict[str, Stream]:
     """All but the cameras'."""
-    names = {"intervention_names": json.dumps([]), "stages": json.dumps(list(STAGES))}
+    names: dict[str, str | int] = {"intervention_names": json.dumps([]), "stages": json.dumps(list(STAGES))}
     return {
         "robot": Stream(_robot_columns(episode, t_ns)),
         "tick": Stream(_tick_columns(episode, t_ns), names),

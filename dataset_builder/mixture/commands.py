@@ -50,7 +50,7 @@ Examples:
 """
 
 
-@click.command(epilog=_EXAMPLES)
+@click.command(epilog=_EXAMPLES, context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("manifest", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.option("--sheet", type=click.Path(path_type=Path, dir_okay=False), help="Draw a batch into this PNG.")
 @click.option("--batch", default=0, show_default=True, type=click.IntRange(min=0), help="The number of that batch.")
@@ -71,7 +71,7 @@ def mixture(manifest: Path, sheet: Path | None, batch: int, as_json: bool) -> No
     if as_json:
         click.echo(json.dumps(document))
     else:
-        _print(document, opened.manifest.max_length, max(len(sample.tokens.ids) for sample in samples), batch)
+        _print(document, opened.manifest.max_length, max(len(sample.tokens.ids) for sample in samples), batch, sheet)
 
 
 def summary(opened: Mixture) -> dict[str, Any]:
@@ -90,7 +90,7 @@ def summary(opened: Mixture) -> dict[str, Any]:
     return {"fingerprint": opened.fingerprint, "batch_size": opened.manifest.batch_size, "sources": sources}
 
 
-def _print(document: dict[str, Any], max_length: int, longest: int, batch: int) -> None:
+def _print(document: dict[str, Any], max_length: int, longest: int, batch: int, sheet: Path | None) -> None:
     table = Table("source", "kind", "items", "share", "batches to see all")
     for source in document["sources"]:
         batches = -(-source["samples_to_see_all"] // document["batch_size"])
@@ -98,6 +98,8 @@ def _print(document: dict[str, Any], max_length: int, longest: int, batch: int) 
     console = Console()
     console.print(table)
     console.print(f"The longest sample of batch {batch} has {longest} of {max_length} tokens.")
+    if sheet is not None:
+        console.print(f"It is drawn in {sheet}", markup=False, soft_wrap=True)
 
 
 @contextmanager

@@ -38,7 +38,7 @@ class UnreadableImageError(ValueError):
 
 
 def decoded(data: bytes, choice: ImageChoice, geometry: Geometry = UNCHANGED, colour: Colour | None = None) -> Pixels:
-    """The image (height, width, 3) uint8 RGB in a JPEG, or in anything else that Pillow reads.
+    """The image (height, width, 3) uint8 RGB in a JPEG or PNG; for other formats Pillow may have to run a program.
 
     A JPEG much larger than asked for is scaled in part while it is decoded, which is faster and aliases no more.
     Raises UnreadableImageError.
@@ -65,8 +65,8 @@ def _opened(data: bytes, height: int, width: int, images: Any) -> Any:
         if data[:2] == b"\xff\xd8":
             pixels = simplejpeg.decode_jpeg(data, "RGB", min_height=height, min_width=width, min_factor=1)
             return images.fromarray(pixels)
-        return images.open(io.BytesIO(data)).convert("RGB")
-    except (ValueError, OSError) as error:
+        return images.open(io.BytesIO(data), formats=("PNG",)).convert("RGB")
+    except (ValueError, OSError, SyntaxError, images.DecompressionBombError) as error:
         raise UnreadableImageError(f"{len(data)} bytes that are no image: {error}") from None
 
 

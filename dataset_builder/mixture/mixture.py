@@ -117,15 +117,11 @@ class Mixture:
 
     @cached_property
     def fingerprint(self) -> str:
-        """What the samples follow from, as a digest: manifest, content of the sources, statistics, tokenizer."""
+        """What the samples follow from, as a digest: manifest, content of the sources, targets, tokenizer."""
         content = {
             "manifest": self.manifest.content(),
             "sources": [source.content for source in self.sources],
-            "codecs": [
-                [source.targets.codec.name, source.targets.codec.version, source.targets.statistics_json()]
-                for source in self.sources
-                if isinstance(source, RobotSteps | Plans)
-            ],
+            "targets": [source.targets.content() for source in self.sources if isinstance(source, RobotSteps | Plans)],
             "tokenizer": self.text.digest,
         }
         return sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
@@ -184,7 +180,7 @@ class Mixture:
         """The batch to go on with. Raises BadMixtureError when the state is another mixture's."""
         if state.get("format") != 1 or state.get("mixture") != self.fingerprint:
             raise BadMixtureError(
-                "the state is that of another mixture: manifest, data, statistics or tokenizer changed since; "
+                "the state is that of another mixture: manifest, data, codec, statistics or tokenizer changed since; "
                 "go on with those it was kept with, or begin anew"
             )
         return int(state["next_batch"])

@@ -75,9 +75,16 @@ class ActionTargets:
         placement = getattr(self.codec, "placement", None)
         return -1 if self.as_text or placement is None else int(placement.ids.max())
 
-    def statistics_json(self) -> dict[str, Any]:
-        """What the actions are normalised with."""
-        return {"scheme": self._tokeniser.scheme, **self._tokeniser.statistics.to_json()}
+    def content(self) -> dict[str, Any]:
+        """All that the ids of an action follow from; shards may stay as they are while it changes."""
+        return {
+            "codec": self.codec.name,
+            "version": self.codec.version,
+            "options": self.codec.options,
+            "length": self.length,
+            "scheme": self._tokeniser.scheme,
+            **self._tokeniser.statistics.to_json(),
+        }
 
     def normalised(self, rows: NDArray[np.float32]) -> Floats:
         """(length, D): what lies beyond the end of the episode is no motion."""

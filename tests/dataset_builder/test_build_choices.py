@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 from conftest import Station
 from synthetic_episodes import Episode
+from tokenizers import Tokenizer
+from tokenizers.models import WordLevel
 
-from dataset_builder.build.run import build_dataset
+from dataset_builder.build.run import DatasetExistsError, build_dataset
 from dataset_builder.codecs import CodecOptionError
 from dataset_builder.dataset import Dataset
 from dataset_builder.manifest import BuildManifest
@@ -100,6 +102,8 @@ def test_questions_and_plans_lie_beside_the_shards_and_come_along_when_shards_ar
     station: Station, tmp_path: Path
 ) -> None:
     choice = {"questions": {"kinds": ["instruction", "now", "outcome"], "per_episode": 6, "plans": True}}
+    spoken = {"kind": "instruction", "action": "replace", "text": "Stack the cubes\u2028and stop"}
+    station.annotate(station.select().candidates[0].episode_id, spoken)
     dataset = built(station, tmp_path, **choice)
     for split in dataset.num_bytes():
         held = {episode for shard in dataset.shards() if shard.split == split for episode in shard.episodes}
@@ -115,6 +119,27 @@ def test_questions_and_plans_lie_beside_the_shards_and_come_along_when_shards_ar
     file = later.path / "questions-train.jsonl"
     file.write_bytes(file.read_bytes().replace(b"success", b"failure").replace(b"Yes", b"No"))
     assert verify_dataset(later.path).faults == ["questions-train.jsonl is not what the episodes give"]
+
+
+def test_another_tokenizer_under_the_same_name_is_another_dataset(station: Station, tmp_path: Path) -> None:
+    path = tmp_path / "tokenizer.json"
+
+    def write_tokenizer(first: int) -> None:
+        path.write_text(Tokenizer(WordLevel({str(i): first + i for i in range(256)})).to_str())
+
+    placement = {"name": "integers", "tokenizer": str(path)}
+    manifest = BuildManifest.model_validate(
+        {"name": "kitchen", "splits": SPLITS, "codec": {"name": "rt1", "options": {"placement": placement}}}
+    )
+    write_tokenizer(100)
+    build_dataset(station.select(), manifest, tmp_path / "rlds")
+    assert build_dataset(station.select(), manifest, tmp_path / "rlds").up_to_date
+    write_tokenizer(300)
+    with pytest.raises(DatasetExistsError, match="made of something else"):
+        build_dataset(station.select(), manifest, tmp_path / "rlds")
+    path.unlink()
+    with pytest.raises(CodecOptionError, match=r"tokenizer\.json cannot be read"):
+        build_dataset(station.select(), manifest, tmp_path / "rlds")
 
 
 def test_a_codec_that_cannot_be_built_is_refused_before_anything_is_written(station: Station, tmp_path: Path) -> None:

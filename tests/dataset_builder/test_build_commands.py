@@ -14,6 +14,7 @@ from synthetic_episodes import Episode, write
 
 from dataset_builder.build.run import BuildResult
 from dataset_builder.commands import build, verify
+from dataset_builder.exchange.commands import export
 from teleloom.catalog import Catalog
 from teleloom.episode.layout import episode_path
 
@@ -150,6 +151,62 @@ def test_the_same_again_is_up_to_date_and_the_next_version_says_what_it_reuses(
     assert json.loads(run(*arguments, "--json")[1])["up_to_date"]
     code, out, _ = run(*arguments, "--version", "1.1.0")
     assert (code, "Shards: 0 written, 2 reused" in out) == (0, True)
+
+
+def test_a_dry_run_warns_of_a_version_that_would_be_refused(station: Station, tmp_path: Path) -> None:
+    some_in_val(station)
+    arguments = (build, station.root, "--name", "k", "--out", tmp_path)
+    assert run(*arguments)[0] == 0
+    station.add(Episode(seed=7))
+    code, out, err = run(*arguments, "--dry-run")
+    assert (code, "Shards: 1 to write, 1 reused" in out) == (0, True)
+    assert err == (
+        f"Warning: {tmp_path / 'k' / '1.0.0'} exists already, made of something else; build a new --version, "
+        "or replace this one with --force\n"
+    )
+    assert run(*arguments, "--dry-run", "--force")[2] == ""
+
+
+def test_where_no_episode_is_left_each_reason_is_told_with_an_example(station: Station, tmp_path: Path) -> None:
+    first = station.add(Episode(seed=1))
+    station.add(Episode(seed=2))
+    manifest = tmp_path / "build.yaml"
+    manifest.write_text("name: k\ncameras: {frnt: image}\n")
+    code, _, err = run(build, station.root, "-c", manifest, "--out", tmp_path, "--dry-run")
+    lines = err.splitlines()
+    assert (code, lines[0]) == (1, "Error: no episode is left to build from:")
+    assert lines[1].startswith(f"  missing-camera (2): {first}: no camera 'frnt'; it has front")
+
+
+def test_ctrl_c_says_how_to_go_on(station: Station, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    station.add(Episode(seed=1))
+    monkeypatch.setattr("dataset_builder.build.run.write_shard", interrupted)
+    code, _, err = run(build, station.root, "--name", "k", "--out", tmp_path, "--workers", 1)
+    assert (code, err) == (1, "Error: stopped; the same command goes on with what is finished\n")
+    monkeypatch.undo()
+    assert run(build, station.root, "--name", "k", "--out", tmp_path)[0] == 0
+
+
+def test_an_export_takes_what_the_manifest_selects(station: Station, tmp_path: Path) -> None:
+    station.add(Episode(seed=1))
+    manifest = tmp_path / "build.yaml"
+    manifest.write_text("name: k\nselect: {tasks: [nothing-like-it]}\n")
+    code, _, err = run(export, station.root, "--to", "aloha", "-c", manifest, "--out", tmp_path / "out")
+    assert (code, "not-selected (1)" in err) == (1, True)
+
+
+def test_verify_of_a_damaged_record_names_it_and_leaves_tfds_out(station: Station, tmp_path: Path) -> None:
+    station.add(Episode(seed=1))
+    assert run(build, station.root, "--name", "k", "--out", tmp_path)[0] == 0
+    (shard,) = (tmp_path / "k" / "1.0.0").glob("*.tfrecord-*")
+    content = bytearray(shard.read_bytes())
+    content[500] ^= 1
+    shard.write_bytes(content)
+    code, out, _ = run(verify, tmp_path / "k" / "1.0.0")
+    assert (code, "checksum differs" in out, "Note: not read with tfds, as it is not sound" in out) == (1, True, True)
 
 
 def test_engines_are_chosen_by_option_and_wrong_ones_refused(

@@ -19,9 +19,6 @@ from exchange_round_trips import (
     imported,
     trajectories,
 )
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from synthetic_episodes import Episode
 
 from dataset_builder.exchange.aloha import ALOHA_NAMES, open_dataset, recognises
 from dataset_builder.exchange.exporting import ExportReport
@@ -46,25 +43,6 @@ def padded(furnished: Station) -> ExportReport:
 def test_comes_back_as_it_went_out(furnished: Station, tmp_path: Path, images: str) -> None:
     report = exported(furnished, "aloha", tmp_path / "out", images=images)
     assert_came_back(report, imported(tmp_path / "out"), furnished, jpegs=True)
-
-
-@settings(max_examples=8, deadline=None)
-@given(
-    text=st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs", "Z")), min_size=1, max_size=40),
-    seconds=st.floats(0.4, 1.2),
-    size=st.tuples(st.integers(8, 40), st.integers(8, 40)),
-    joints=st.integers(1, 8),
-)
-def test_whatever_was_recorded_comes_back(
-    tmp_path_factory: pytest.TempPathFactory, text: str, seconds: float, size: tuple[int, int], joints: int
-) -> None:
-    folder = tmp_path_factory.mktemp("any")
-    station = Station(folder / "station")
-    station.root.mkdir()
-    spoken = {"kind": "instruction", "action": "replace", "text": text}
-    station.add(Episode(seed=3, seconds=seconds, size=size, joints=joints), spoken)
-    report = exported(station, "aloha", folder / "out")
-    assert_came_back(report, imported(folder / "out"), station, jpegs=True)
 
 
 def test_files_are_as_acts_reader_takes_them(furnished: Station, padded: ExportReport) -> None:
@@ -188,29 +166,6 @@ def test_episodes_come_in_the_order_of_their_numbers_and_a_bad_one_by_itself(tmp
         sources[1].read()
 
 
-@pytest.mark.parametrize("kind", ["external link", "soft link", "external storage", "virtual"])
-def test_a_file_cannot_reach_for_another(tmp_path: Path, kind: str) -> None:
-    path = foreign(tmp_path / "pour/episode_0.hdf5")
-    with h5py.File(tmp_path / "secret.hdf5", "w") as secret:
-        secret.create_dataset("numbers", data=np.zeros((4, 14)))
-    with h5py.File(path, "a") as file:
-        del file["observations/qpos"]
-        if kind == "external link":
-            file["observations/qpos"] = h5py.ExternalLink(str(tmp_path / "secret.hdf5"), "numbers")
-        elif kind == "soft link":
-            file["observations/qpos"] = h5py.SoftLink("/data")
-        elif kind == "external storage":
-            stored = [(str(tmp_path / "secret.hdf5"), 0, 448)]
-            file.create_dataset("observations/qpos", (4, 14), "f8", external=stored)
-        else:
-            layout = h5py.VirtualLayout((4, 14), "f8")
-            layout[:] = h5py.VirtualSource(str(tmp_path / "secret.hdf5"), "numbers", (4, 14))
-            file.create_virtual_dataset("observations/qpos", layout)
-    source = next(iter(open_dataset(path, ImportOptions(instruction="do it")).sources))
-    with pytest.raises(UnimportableError, match=r"link to somewhere else|kept in another file"):
-        source.read()
-
-
 @pytest.mark.parametrize("path", ["base_action", "observations/images/cam_high"])
 def test_an_array_that_claims_to_be_huge_is_refused_unread(tmp_path: Path, path: str) -> None:
     with h5py.File(foreign(tmp_path / "pour/episode_0.hdf5"), "a") as file:
@@ -218,7 +173,7 @@ def test_an_array_that_claims_to_be_huge_is_refused_unread(tmp_path: Path, path:
         shape = (4, 10**12) if path == "base_action" else (10**12, 8, 8, 3)
         file.create_dataset(path, shape, "u1", chunks=(1, 8) if len(shape) == 2 else (1, 8, 8, 3))
     source = next(iter(open_dataset(tmp_path / "pour", ImportOptions(instruction="pour")).sources))
-    with pytest.raises(UnimportableError, match=r"claims \d{13} "):
+    with pytest.raises(UnimportableError, match=r"claims? \d{13} "):
         source.read()
 
 

@@ -366,3 +366,43 @@ def station_of(root: Path, episodes: list[ImportedEpisode]):
     dataset = ForeignDataset("aloha", "cups", len(sources), sources, (NotCarried("depth", "no place"),))
     with Catalog.open(root) as catalog:
         return import_dataset(dataset, root, catalog, lambda *_: None)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason", "message"),
+    [
+        ({"instructions": (" ",)}, "no-instruction", "give --instruction TEXT"),
+        ({"task": ""}, "unfit", "name: String should have at least 1 character"),
+        ({"cameras": {"": ImportedCamera(frames())}}, "unfit", "camera without a name"),
+        ({"operator": "\ud800"}, "unfit", "surrogates not allowed"),
+    ],
+)
+def test_what_an_episode_cannot_hold_rejects_it_alone(
+    tmp_path: Path, change: dict[str, object], reason: str, message: str
+) -> None:
+    with pytest.raises(UnimportableError, match=message) as caught:
+        write_imported(tmp_path, replace(joint_space(), **change))
+    assert caught.value.reason == reason
+    assert list(tmp_path.glob("episodes/*.h5")) == []
+
+
+def test_metadata_that_was_kept_whole_is_checked_with_what_the_user_says(tmp_path: Path) -> None:
+    identity = write_imported(tmp_path, joint_space())
+    with EpisodeReader(episode_path(tmp_path, identity)) as reader:
+        meta = reader.meta
+    longer = meta.model_copy(update={"task": meta.task.model_copy(update={"name": "x" * 101})})
+    with pytest.raises(UnimportableError, match="at most 100 characters"):
+        write_imported(tmp_path, replace(joint_space(1), meta=longer))
+    assert len(list(tmp_path.glob("episodes/*.h5"))) == 1
+
+
+def test_arrays_whose_names_meet_in_the_file_are_both_kept(tmp_path: Path) -> None:
+    values = {name: np.full((STEPS, 2), float(i)) for i, name in enumerate(("a/b", "a.b", "raw.a.b", "t_ns"))}
+    raw = {name: RawArray(array, (name, "other")) for name, array in values.items()}
+    identity = write_imported(tmp_path, replace(joint_space(), raw=raw))
+    with EpisodeReader(episode_path(tmp_path, identity)) as reader:
+        names = json.loads(reader.attributes("imported")["names"])
+        kept = {names[column][0]: reader.stream("imported")[column] for column in names}
+    assert sorted(kept) == sorted(values)
+    for name, array in values.items():
+        assert np.array_equal(kept[name], array)

@@ -29,9 +29,8 @@ from exchange_round_trips import (
     trajectories,
     without_joints,
 )
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
-from synthetic_episodes import Episode
 
 from dataset_builder.build.run import DatasetExistsError, NothingToBuildError
 from dataset_builder.build.shards import read_episode
@@ -40,7 +39,7 @@ from dataset_builder.exchange.identity import imported_id
 from dataset_builder.exchange.imported import UnimportableError
 from dataset_builder.exchange.imported_file import write_imported
 from dataset_builder.exchange.lerobot import layout, statistics
-from dataset_builder.exchange.lerobot.importer import open_dataset
+from dataset_builder.exchange.lerobot.importer import open_dataset, recognises
 from dataset_builder.exchange.lerobot.layout import Place
 from dataset_builder.exchange.report import ForeignDatasetError, ImportOptions
 from dataset_builder.layouts.shared import actions
@@ -168,25 +167,6 @@ def test_statistics_of_images_are_those_of_their_pixels(levels: list[int]) -> No
 def test_a_sample_of_images_is_as_large_as_lerobots() -> None:
     assert [len(statistics.sample(n)) for n in (1, 50, 100, 500, 1000, 10_000)] == [1, 50, 100, 105, 177, 1000]
     assert statistics.sample(3) == [0, 1, 2]
-
-
-@settings(max_examples=6, deadline=None)
-@given(
-    text=st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs", "Z")), min_size=1, max_size=40),
-    seconds=st.floats(0.4, 1.2),
-    size=st.tuples(st.integers(8, 40), st.integers(8, 40)),
-    joints=st.integers(1, 8),
-)
-def test_whatever_was_recorded_comes_back(
-    tmp_path_factory: pytest.TempPathFactory, text: str, seconds: float, size: tuple[int, int], joints: int
-) -> None:
-    folder = tmp_path_factory.mktemp("any")
-    station = Station(folder / "station")
-    station.root.mkdir()
-    spoken = {"kind": "instruction", "action": "replace", "text": text}
-    station.add(Episode(seed=3, seconds=seconds, size=size, joints=joints), spoken)
-    report = exported(station, "lerobot", folder / "out", images="image")
-    assert_came_back(report, imported(folder / "out"), station, jpegs=True)
 
 
 def test_full_files_are_followed_by_others(furnished: Station, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -422,3 +402,47 @@ def test_paths_cannot_lead_out_of_the_dataset(tmp_path: Path) -> None:
     (theirs / layout.INFO).write_text(json.dumps({**info, "data_path": "../{chunk_index}-{file_index}.parquet"}))
     with pytest.raises(UnimportableError, match="leads out of the dataset"):
         next(iter(open_dataset(theirs, ImportOptions()).sources)).read()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"fps": 0}, "says 0 frames a second"),
+        ({"data_path": "{chunk_index:>99999999999d}.parquet"}, "has a part that is not known"),
+        ({"data_path": "{chunk_index.__class__}.parquet"}, "has a part that is not known"),
+    ],
+)
+def test_a_description_that_asks_for_the_impossible_is_refused(
+    tmp_path: Path, change: dict[str, object], message: str
+) -> None:
+    theirs = foreign(tmp_path / "theirs")
+    info = json.loads((theirs / layout.INFO).read_text())
+    (theirs / layout.INFO).write_text(json.dumps({**info, **change}))
+    with pytest.raises(ForeignDatasetError, match=message):
+        open_dataset(theirs, ImportOptions())
+
+
+def test_a_description_nested_without_end_is_no_dataset(tmp_path: Path) -> None:
+    theirs = foreign(tmp_path / "theirs")
+    (theirs / layout.INFO).write_text("[" * 100_000)
+    assert not recognises(theirs)
+    with pytest.raises(ForeignDatasetError, match="nested too deeply"):
+        open_dataset(theirs, ImportOptions())
+
+
+def test_damaged_tables_of_episodes_are_named_and_missing_ones_counted(tmp_path: Path) -> None:
+    theirs = foreign(tmp_path / "theirs")
+    assert "episodes" not in {entry.field for entry in open_dataset(theirs, ImportOptions()).not_carried}
+    path = theirs / layout.EPISODES.format(chunk_index=0, file_index=0)
+    table = pq.read_table(path)
+    pq.write_table(table.slice(0, 1), path)
+    dataset = open_dataset(theirs, ImportOptions())
+    assert (dataset.count, len(list(dataset.sources))) == (1, 1)
+    why = {entry.field: entry.why for entry in dataset.not_carried}
+    assert why["episodes"].startswith("meta/info.json counts 2, and meta/episodes lists 1")
+    pq.write_table(table.drop_columns(["length"]), path)
+    with pytest.raises(ForeignDatasetError, match="has no column length"):
+        open_dataset(theirs, ImportOptions())
+    path.write_bytes(b"PAR1")
+    with pytest.raises(ForeignDatasetError, match="no sound LeRobotDataset"):
+        open_dataset(theirs, ImportOptions())

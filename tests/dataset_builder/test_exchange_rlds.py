@@ -153,6 +153,7 @@ def test_a_map_says_where_pose_gripper_and_commands_are(odd: Path) -> None:
         ("pose", "observation/state[0:9]:xyz_rotvec", "observation/state has 8 columns, and no .0:9. among them"),
         ("gripper", "observation/state[6]:half", "needs one of the forms opening, "),
         ("joints", "observation/state:opening", "takes no form"),
+        ("pose", "language_instruction:xyz_rotvec", "has no language_instruction of such a kind; it has action, "),
         ("action", "action:gripper=sideways", "gripper: Input should be 'opening', "),
         ("action", "action:scale=a/b", "scale=a/b is no list of numbers"),
         ("camera.front", "observation/depth", "no image of one or three 8-bit channels"),
@@ -335,6 +336,11 @@ def test_a_record_that_is_not_what_features_json_says_is_rejected_alone(odd: Pat
             '{"name": "x", "splits": [{"name": "train", "shardLengths": ["1"], "filepathTemplate": "../{SPLIT}"}]}',
             "leads out of the folder",
         ),
+        (
+            "dataset_info.json",
+            '{"name": "x", "splits": [{"name": "train", "shardLengths": ["1000000000000"]}]}',
+            "all at most 10000000",
+        ),
     ],
 )
 def test_a_dataset_that_cannot_be_read_as_a_whole_is_refused(
@@ -407,3 +413,59 @@ def test_each_profile_is_known_by_its_own_fields_and_its_map_can_be_read() -> No
         }
         assert find_profile(fields).name == profile.name
     assert find_profile({}).name == "raw"
+
+
+STATE = {"tensor": {"dtype": "float32", "shape": {"dimensions": ["6"]}}}
+ROWS = {"sequence": {"feature": {"tensor": {"dtype": "float32", "shape": {}}}}}
+LINES = {"steps/language_instruction": [b"do it"] * 3}
+NUMBERS = np.zeros(18, dtype=np.float32)
+
+
+@pytest.mark.parametrize(
+    ("state", "record", "reason"),
+    [
+        (STATE, {**LINES, "steps/state": NUMBERS}, ""),
+        (STATE, {"steps/language_instruction": [], "steps/state": NUMBERS[:0]}, "zero-steps"),
+        (
+            ROWS,
+            {
+                **LINES,
+                "steps/state/ragged_flat_values": NUMBERS[:4],
+                "steps/state/ragged_row_lengths_0": np.array([1, 2, 1]),
+            },
+            "ragged",
+        ),
+        (
+            ROWS,
+            {**LINES, "steps/state/ragged_flat_values": NUMBERS, "steps/state/ragged_row_lengths_0": [b"a"] * 3},
+            "features-mismatch",
+        ),
+        (
+            {"tensor": {"dtype": "float32", "shape": {"dimensions": ["-1"]}}},
+            {**LINES, "steps/state": [b"abc"] * 3},
+            "features-mismatch",
+        ),
+        (
+            {"tensor": {"dtype": "float32", "shape": {"dimensions": ["-2", "-3"]}}},
+            {**LINES, "steps/state": NUMBERS},
+            "features-mismatch",
+        ),
+        (STATE, {**LINES, "steps/state": NUMBERS, "episode_metadata/step_rate_hz": [b"ten"]}, "bad-rate"),
+    ],
+)
+def test_values_of_another_kind_than_declared_reject_their_record_alone(
+    tmp_path: Path, state: dict, record: dict, reason: str
+) -> None:
+    said = "episode_metadata/step_rate_hz" in record
+    steps = {"language_instruction": {"text": {}}, "state": state}
+    tree: dict = {"steps": {"sequence": {"feature": {"featuresDict": {"features": steps}}}}}
+    if said:
+        tree["episode_metadata"] = {"featuresDict": {"features": {"step_rate_hz": {"text": {}}}}}
+    info = {"name": "x", "splits": [{"name": "train", "shardLengths": ["1"]}]}
+    (tmp_path / "features.json").write_text(json.dumps({"featuresDict": {"features": tree}}))
+    (tmp_path / "dataset_info.json").write_text(json.dumps(info))
+    with (tmp_path / "x-train.tfrecord-00000-of-00001").open("wb") as file:
+        write_record(file, encode_example(record))
+    mapped = ImportOptions(rate_hz=None if said else 10.0, map=(("pose", "state:xyz_rotvec"),))
+    (source,) = importer.open_dataset(tmp_path, mapped).sources
+    assert reason_of(source) == reason

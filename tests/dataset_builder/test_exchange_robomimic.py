@@ -204,29 +204,6 @@ def test_a_folder_of_files_is_one_dataset_and_a_bad_demonstration_is_rejected_by
         sources[3].read()
 
 
-@pytest.mark.parametrize("kind", ["external link", "soft link", "external storage", "virtual"])
-def test_a_file_cannot_reach_for_another(tmp_path: Path, kind: str) -> None:
-    path = foreign(tmp_path / "lift.hdf5")
-    with h5py.File(tmp_path / "secret.hdf5", "w") as secret:
-        secret.create_dataset("numbers", data=np.zeros((4, 14)))
-    with h5py.File(path, "a") as file:
-        del file["data/demo_0/actions"]
-        if kind == "external link":
-            file["data/demo_0/actions"] = h5py.ExternalLink(str(tmp_path / "secret.hdf5"), "numbers")
-        elif kind == "soft link":
-            file["data/demo_0/actions"] = h5py.SoftLink("/data")
-        elif kind == "external storage":
-            stored = [(str(tmp_path / "secret.hdf5"), 0, 448)]
-            file.create_dataset("data/demo_0/actions", (4, 14), "f8", external=stored)
-        else:
-            layout = h5py.VirtualLayout((4, 14), "f8")
-            layout[:] = h5py.VirtualSource(str(tmp_path / "secret.hdf5"), "numbers", (4, 14))
-            file.create_virtual_dataset("data/demo_0/actions", layout)
-    source = next(iter(open_dataset(path, ImportOptions(instruction="do it")).sources))
-    with pytest.raises(UnimportableError, match=r"link to somewhere else|kept in another file"):
-        source.read()
-
-
 def test_recognises_its_own_files_alone(tmp_path: Path, plain: ExportReport) -> None:
     assert recognises(plain.path)
     assert recognises(plain.path / "kitchen.hdf5")

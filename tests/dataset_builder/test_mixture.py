@@ -7,6 +7,7 @@ import shutil
 from collections import Counter
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -472,6 +473,22 @@ def test_the_fingerprint_tells_mixtures_apart_but_not_folders(kitchen: Kitchen) 
     assert base.resume(base.state(17)) == 17
     with pytest.raises(BadMixtureError, match="state is that of another mixture"):
         others[0].resume(base.state(17))
+
+
+def test_the_fingerprint_tells_codecs_and_chunks_apart_where_the_shards_are_the_same(
+    kitchen: Kitchen, tmp_path: Path
+) -> None:
+    choices: list[dict[str, Any]] = [
+        {"codec": {"name": "rt1", "options": {"bins": 128}}},
+        {"codec": {"name": "rt1", "options": {"bins": 64}}},
+        {"codec": {"name": "rt1", "options": {"bins": 128}}, "action": {"chunk_length": 2}},
+    ]
+    mixtures = [
+        kitchen.open(robots=[{"path": str(build(kitchen.station, tmp_path / str(i), "kitchen", **choice))}])
+        for i, choice in enumerate(choices)
+    ]
+    assert mixtures[0].sources[0].content == mixtures[1].sources[0].content == mixtures[2].sources[0].content
+    assert len({mixture.fingerprint for mixture in mixtures}) == 3
 
 
 def test_a_copy_of_the_dataset_elsewhere_is_the_same_mixture(kitchen: Kitchen, tmp_path: Path) -> None:

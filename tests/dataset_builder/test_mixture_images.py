@@ -5,8 +5,10 @@ from __future__ import annotations
 import colorsys
 import io
 import json
+import struct
 import subprocess
 import sys
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -82,9 +84,14 @@ def test_a_pixel_is_found_again_where_the_batch_shows_it(x: int, y: int, fit: st
 
 
 def test_what_is_no_image_is_refused() -> None:
-    for data in (b"\xff\xd8 no jpeg", b"no picture at all"):
-        with pytest.raises(UnreadableImageError, match="bytes that are no image"):
+    drawn_by_a_program = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n%%EndComments\nshowpage\n"
+    size = b"IHDR" + struct.pack(">IIBBBBB", 16_384, 16_384, 8, 2, 0, 0, 0)
+    endless = b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + size + struct.pack(">I", zlib.crc32(size))
+    endless += struct.pack(">I", 8) + b"IDAT" + bytes(12)
+    for data in (b"\xff\xd8 no jpeg", b"no picture at all", drawn_by_a_program, endless):
+        with pytest.raises(UnreadableImageError, match="bytes that are no image") as refusal:
             decoded(data, ImageChoice())
+        assert "Ghostscript" not in str(refusal.value)
 
 
 def test_a_crop_shows_the_part_that_its_numbers_say() -> None:

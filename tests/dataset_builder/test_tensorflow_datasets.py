@@ -9,13 +9,14 @@ import subprocess
 import sys
 from pathlib import Path
 
-CHECKS = Path(__file__).with_name("tensorflow_checks.py")
+import pytest
 
 
-def test_tensorflow_reads_the_dataset_as_it_was_written() -> None:
-    """Everything in tensorflow_checks.py; none of it may be skipped."""
+@pytest.mark.parametrize("checks", ["tensorflow_checks.py", "preset_tensorflow_checks.py"])
+def test_tensorflow_reads_what_was_written(checks: str) -> None:
+    """Everything in the file; none of it may be skipped."""
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(CHECKS)],
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(Path(__file__).with_name(checks))],
         capture_output=True,
         text=True,
         timeout=300,

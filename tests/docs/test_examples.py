@@ -10,6 +10,7 @@ import yaml
 from pages import DOCS, blocks
 
 from dataset_builder.manifest import BuildManifest
+from dataset_builder.mixture.manifest import MixtureManifest
 from station.config import StationConfig
 from teleloom.config import load_yaml
 from teleop.sources.openxr.frames import Rebase
@@ -39,9 +40,15 @@ def test_task_that_the_station_example_shows_commented_out_loads_too() -> None:
     assert station.task.spoken.startswith("Stack")
 
 
-def test_build_example_loads() -> None:
-    cameras = load_yaml(DOCS / "examples" / "build.yaml", BuildManifest).cameras
-    assert {name: choice.key for name, choice in cameras.items()} == {"front": "image", "wrist": "wrist_image"}
+def test_build_example_loads_and_makes_what_the_mixture_example_draws_from() -> None:
+    build = load_yaml(DOCS / "examples" / "build.yaml", BuildManifest)
+    assert {name: choice.key for name, choice in build.cameras.items()} == {"front": "image", "wrist": "wrist_image"}
+    mixture = load_yaml(DOCS / "examples" / "mixture.yaml", MixtureManifest)
+    made = Path("datasets") / build.name / build.version
+    assert [Path(source.path) for source in (*mixture.robots, *mixture.plans)] == [made, made]
+    assert made in [Path(source.path) for source in mixture.questions]
+    assert build.questions.plans
+    assert build.questions.kinds
 
 
 def test_obstacles_of_the_safety_page_load() -> None:
@@ -81,18 +88,5 @@ def test_layout_page_names_every_object_of_a_real_episode(episode: Path) -> None
 
 
 def test_tfds_example_reads_a_real_dataset(dataset: Path) -> None:
-    code, _ = blocks(DOCS / "building.md", "python")
+    (code,) = blocks(DOCS / "building.md", "python")
     assert "(256, 256, 3)" in run(code, dataset)
-
-
-def test_openvla_transform_keeps_the_gripper_and_parts_the_state() -> None:
-    import numpy as np
-
-    _, code = blocks(DOCS / "building.md", "python")
-    scope: dict = {}
-    exec(compile(code, "building.md", "exec"), scope)
-    action = np.tile(np.arange(7.0), (3, 1))
-    done = scope["kitchen_dataset_transform"]({"action": action, "observation": {"state": np.zeros((3, 8))}})
-    assert done["action"] is action
-    assert done["observation"]["EEF_state"].shape == (3, 6)
-    assert done["observation"]["gripper_state"].shape == (3, 2)

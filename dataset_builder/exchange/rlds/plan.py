@@ -59,8 +59,9 @@ def plan_of(
         if entry.name == NEXT_POSE or (entry.name in there and _fits(ours, there[entry.name])):
             continue
         if ours in asked:
-            close = ", ".join(sorted(name for name, field in there.items() if _fits(ours, field)))
-            raise ForeignDatasetError(f"--map {ours}: {entry.name} is nothing that could be it; there is {close}")
+            fitting = ", ".join(sorted(name for name, field in there.items() if _fits(ours, field)))
+            kind = " of such a kind" if entry.name in there else ""
+            raise ForeignDatasetError(f"--map {ours}: the dataset has no {entry.name}{kind}; it has {fitting}")
         del taken[ours]
     rate_hz = options.rate_hz or profile.rate_hz
     if rate_hz is None and METADATA_KEY + RATE not in fields:
