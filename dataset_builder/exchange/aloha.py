@@ -39,6 +39,7 @@ from dataset_builder.exchange.report import (
 )
 from dataset_builder.manifest import BuildManifest
 from dataset_builder.source.candidates import Selection
+from teleloom.episode.new_file import new_hdf5
 
 FORMAT = "aloha"
 LOOKS_FOR = "episode_N.hdf5 with observations/qpos and action"
@@ -106,7 +107,7 @@ def export(
 
 
 def _write(path: Path, departure: Departure, manifest: BuildManifest, images: str) -> None:
-    with h5py.File(path, "w") as file:
+    with new_hdf5(path) as (file, _):
         file.attrs["sim"] = departure.meta.simulated
         file.attrs["compress"] = images == JPEG
         file.create_dataset(_QPOS, data=departure.state)

@@ -8,7 +8,7 @@ robomimic's own configurations find them. Actions lie in [-1, 1], as robomimic's
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,7 @@ from dataset_builder.manifest import BuildManifest
 from dataset_builder.rules.splits import TEST, TRAIN, VAL
 from dataset_builder.source.candidates import Selection
 from teleloom.episode.meta import Outcome
+from teleloom.episode.new_file import new_hdf5
 
 FORMAT = "robomimic"
 LOOKS_FOR = "an HDF5 file with data/demo_0/actions"
@@ -74,8 +75,8 @@ def export(
 
     def write(folder: Path, departures: Departures) -> Sequence[NotCarried]:
         name = f"{manifest.name}.hdf5"
-        with h5py.File(folder / name, "w") as file:
-            _write(file, departures, manifest, choice, name)
+        with new_hdf5(folder / name) as (file, check):
+            _write(file, departures, manifest, choice, name, check)
         return (
             NotCarried("states", "states of a simulator, to reset it to; an episode keeps what was sensed"),
             NotCarried("model_file", "the robot's model is in teleloom/about, and no scene to go with it"),
@@ -85,7 +86,12 @@ def export(
 
 
 def _write(
-    file: h5py.File, departures: Departures, manifest: BuildManifest, choice: Mapping[str, str], name: str
+    file: h5py.File,
+    departures: Departures,
+    manifest: BuildManifest,
+    choice: Mapping[str, str],
+    name: str,
+    check: Callable[[], None],
 ) -> None:
     data = file.create_group("data")
     masks: dict[str, list[str]] = {}
@@ -93,6 +99,7 @@ def _write(
     for index, departure in enumerate(departures):
         demo = f"demo_{index}"
         _write_demo(data.create_group(demo), departure, manifest, choice)
+        check()
         if departure.split == TRAIN:
             bounds.widen(departure)
         masks.setdefault(MASKS[departure.split], []).append(demo)
