@@ -79,7 +79,9 @@ def card_markdown(card: Mapping[str, Any], pictures: Sequence[tuple[str, str]]) 
     """`README.md` of a card. pictures: alternative text and file name of each plot."""
     sections = (_head(card), _content(card), _actions(card), _origin(card))
     plots = [line for text, name in pictures for line in (f"![{text}]({name})", "")]
-    return "\n".join([line for section in sections for line in section] + (["## Plots", "", *plots] if plots else []))
+    if plots:
+        plots = ["## Plots", "", *plots, "Dashed lines are q01 and q99 of the train split.", ""]
+    return "\n".join([line for section in sections for line in section] + plots)
 
 
 def _camera(manifest: BuildManifest, key: str) -> str | None:
@@ -129,8 +131,11 @@ def _content(card: Mapping[str, Any]) -> Iterator[str]:
         f"`{image['key']}` {image['width']}x{image['height']} ({_origin_of(image)})" for image in card["images"]
     )
     yield from ("## What is in it", "")
-    rows = [(split, *extent.values(), card["groups"][split]) for split, extent in card["splits"].items()]
-    yield from _table(("split", "episodes", "steps", "hours", "groups"), rows)
+    rows = [
+        (split, extent["episodes"], extent["steps"], _duration(extent["hours"]), card["groups"][split])
+        for split, extent in card["splits"].items()
+    ]
+    yield from _table(("split", "episodes", "steps", "duration", "groups"), rows)
     groups = ", ".join(card["grouped_by"])
     yield from ("", f"Episodes that share {groups} are one group, and a group is in one split alone.", "")
     yield from (
@@ -140,6 +145,27 @@ def _content(card: Mapping[str, Any]) -> Iterator[str]:
     splits = list(card["splits"])
     tasks = [(task, *(counts.get(split, 0) for split in splits)) for task, counts in card["tasks"].items()]
     yield from (*_table(("task", *splits), tasks), "")
+    yield from _filtered(card["filtered"])
+
+
+def _duration(hours: float) -> str:
+    """With two significant digits."""
+    value, unit = (hours, "h") if hours >= 1.0 else (hours * 60.0, "min")
+    return f"{float(f'{value:.1e}'):g} {unit}"
+
+
+def _filtered(tasks: Mapping[str, Any]) -> Iterator[str]:
+    """What the filters took from each task; nothing where they took nothing."""
+    taken = {task: counts for task, counts in tasks.items() if counts["left_out"]}
+    if not taken:
+        return
+    names = sorted({name for counts in taken.values() for name in counts["left_out"]})
+    rows = [
+        (task, counts["steps"], *(counts["left_out"].get(name, 0) for name in names), counts["episodes_lost"])
+        for task, counts in taken.items()
+    ]
+    yield from ("Steps that the filters took, and episodes of which they left none:", "")
+    yield from (*_table(("task", "steps before", *names, "episodes lost"), rows), "")
 
 
 def _origin_of(image: Mapping[str, Any]) -> str:

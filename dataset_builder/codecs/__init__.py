@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from typing import Any
 
@@ -78,6 +79,10 @@ def fit_codec(name: str, options: Mapping[str, Any], chunks: ArrayLike | None = 
 
 
 def _built(name: str, maker: Any, options: Mapping[str, Any], *arguments: Any) -> Codec:
+    known = _known_options(maker, len(arguments))
+    if known is not None and (unknown := sorted(set(options) - known)):
+        there = ", ".join(sorted(known)) or "none"
+        raise CodecOptionError(f"codec '{name}' has no option '{unknown[0]}'; there is: {there}")
     try:
         codec: Codec = maker(*arguments, **options)
     except (TypeError, ValueError) as error:
@@ -87,6 +92,17 @@ def _built(name: str, maker: Any, options: Mapping[str, Any], *arguments: Any) -
     if missing:
         raise CodecOptionError(f"codec '{name}' is incomplete, it has no {', no '.join(missing)}")
     return codec
+
+
+def _known_options(maker: Any, given: int) -> set[str] | None:
+    """The options that `maker` takes after its first `given` arguments; None where it takes any or does not tell."""
+    try:
+        parameters = list(inspect.signature(maker).parameters.values())[given:]
+    except ValueError:
+        return None
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
+        return None
+    return {parameter.name for parameter in parameters}
 
 
 def _short(text: str) -> str:

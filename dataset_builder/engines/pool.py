@@ -8,6 +8,7 @@ import signal
 from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
+from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 
@@ -32,6 +33,7 @@ class Pool:
     def run(self, work: Work, tasks: Sequence[str], done: Done) -> None:
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload([work.__module__])
+        _start_server()
         waiting = deque(range(len(tasks)))
         tries = [0] * len(tasks)
         workers: dict[Connection, tuple[BaseProcess, int]] = {}
@@ -78,6 +80,16 @@ class Pool:
             for connection, (process, _) in workers.items():
                 process.terminate()
                 _bury(connection, process)
+
+
+def _start_server() -> None:
+    """Start the server that workers are forked from, if it does not run yet, deaf to Ctrl-C while it imports."""
+    resource_tracker.ensure_running()  # The server would start it, which lets the signal through again.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        forkserver.ensure_running()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def serve(connection: Connection, work: Work, environment: dict[str, str]) -> None:

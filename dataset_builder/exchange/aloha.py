@@ -70,6 +70,11 @@ NOTES = (
     "the JPEGs are plain ones, and cv2.imdecode gives BGR: convert, or let policy and training see the same order",
 )
 
+NOT_CARRIED = (
+    NotCarried("step rate", "ACT keeps it in its configuration (DT); it is in /teleloom/about"),
+    NotCarried("splits", "ACT parts episodes itself; which side each was on is in ledger.json"),
+)
+
 
 def export(
     selection: Selection,
@@ -78,20 +83,18 @@ def export(
     options: Mapping[str, str],
     *,
     force: bool = False,
+    dry_run: bool = False,
     progress: Progress,
 ) -> ExportReport:
-    """Export the selected episodes to the folder `out`. Raises ExportOptionError, and what `export_whole` does."""
+    """Export the selected episodes to the folder `out`, or only say what that would do. Raises ExportOptionError, and
+    what `export_whole` does."""
     images = chosen(options, EXPORT_OPTIONS)["images"]
 
-    def write(folder: Path, departures: Departures) -> Sequence[NotCarried]:
+    def write(folder: Path, departures: Departures) -> None:
         for index, departure in enumerate(departures):
             name = f"episode_{index}.hdf5"
             _write(folder / name, departure, manifest, images)
             departures.wrote(departure, name)
-        return (
-            NotCarried("step rate", "ACT keeps it in its configuration (DT); it is in /teleloom/about"),
-            NotCarried("splits", "ACT parts episodes itself; which side each was on is in ledger.json"),
-        )
 
     return export_whole(
         FORMAT,
@@ -100,8 +103,10 @@ def export(
         out,
         write,
         force=force,
+        dry_run=dry_run,
         progress=progress,
         needs_joints=True,
+        not_carried=NOT_CARRIED,
         notes=NOTES,
     )
 

@@ -46,6 +46,7 @@ Examples:
 @click.option("--catalog", "catalog_url", help="Database URL of the catalog; ROOT's own by default.")
 @click.option("--option", "options", multiple=True, metavar="NAME=VALUE", help="An option of the format; repeatable.")
 @click.option("--force", is_flag=True, help="Replace the folder if it exists.")
+@click.option("--dry-run", is_flag=True, help="Say what would be exported, write nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as one JSON document.")
 def export(
     root: Path,
@@ -56,6 +57,7 @@ def export(
     catalog_url: str | None,
     options: tuple[str, ...],
     force: bool,
+    dry_run: bool,
     as_json: bool,
 ) -> None:
     """Export the approved episodes of the station folder ROOT to the format of another project.
@@ -63,7 +65,8 @@ def export(
     What is selected, trimmed and filtered, the step rate, cameras and actions follow the build manifest, as with
     `teleloom build`. What the format has no place for is listed, and written to export.json.
 
-    Exit code: 0 all went out, 3 some episodes are broken and the others went out, 1 nothing did, 2 wrong usage.
+    Exit code: 0 all went out, 3 some episodes are broken and the others went out (or, in a dry run, would go), 1
+    nothing did, 2 wrong usage.
     """
     from dataset_builder.build.run import DatasetExistsError, NothingToBuildError
     from dataset_builder.commands.manifests import load_manifest
@@ -83,17 +86,21 @@ def export(
         module = exporter(target)
         with Catalog.open(catalog_url or root, root) as catalog, progress_bar(hidden=as_json) as progress:
             selection = select_episodes(catalog, root, manifest.select)
-            report = module.export(selection, manifest, out, chosen, force=force, progress=progress)
+            report = module.export(selection, manifest, out, chosen, force=force, dry_run=dry_run, progress=progress)
     except (*refusals, DatasetExistsError, NothingToBuildError) as error:
         raise click.ClickException(str(error)) from None
     except OSError as error:
         raise click.ClickException(f"cannot write {error.filename or out}: {error.strerror or error}") from None
+    for warning in report.warnings:
+        click.echo(f"Warning: {warning}", err=True)
+    if broken := report.ledger.broken:
+        left = "would be left out" if dry_run else "left out"
+        click.echo(f"Warning: {broken} of {len(report.ledger.inputs)} episodes are broken and {left}", err=True)
     if as_json:
         click.echo(json.dumps(report.to_json()))
     else:
         _print_export(report)
-    if broken := report.ledger.broken:
-        click.echo(f"Warning: {broken} of {len(report.ledger.inputs)} episodes are broken and left out", err=True)
+    if broken:
         sys.exit(PARTLY)
 
 
@@ -203,7 +210,8 @@ def _print_export(report: ExportReport) -> None:
     console = Console()
     counts = report.ledger.to_json()["counts"]
     splits = ", ".join(f"{split} {count}" for split, count in report.splits.items())
-    console.print(f"Exported {report.path}: {counts['emitted']} episodes ({splits}), {counts['steps']} steps")
+    verb = "Would export" if report.dry_run else "Exported"
+    console.print(f"{verb} {report.path}: {counts['emitted']} episodes ({splits}), {counts['steps']} steps")
     if report.ledger.rejected:
         table = Table("episode", "not out, because", title=f"{counts['rejected']} of {counts['inputs']} rejected")
         for entry in report.ledger.rejected:

@@ -10,7 +10,7 @@ from typing import Any
 
 from dataset_builder.build.place import folder_in_place, tidy
 from dataset_builder.build.run import DatasetExistsError, NothingToBuildError
-from dataset_builder.exchange.departures import Berth, Departures, Known, berth
+from dataset_builder.exchange.departures import Berth, Departure, Departures, Known, berth
 from dataset_builder.exchange.report import NotCarried, Progress
 from dataset_builder.ledger import Ledger, Rejected, UnfitEpisodeError, why_none
 from dataset_builder.manifest import BuildManifest
@@ -32,30 +32,40 @@ class UnexportableError(ValueError):
 
 @dataclass(frozen=True)
 class ExportReport:
-    """What an export did. splits: episodes in each. not_carried: what the format has no place for."""
+    """What an export did, or would do. splits: episodes in each. not_carried: what the format has no place for.
+
+    warnings: what whoever exports ought to know of this one; notes: of the format.
+    """
 
     format: str
     path: Path
     ledger: Ledger
     splits: dict[str, int]
     not_carried: tuple[NotCarried, ...]
+    warnings: tuple[str, ...]
     notes: tuple[str, ...]
     episode_notes: dict[str, tuple[str, ...]]
+    dry_run: bool = False
 
     def to_json(self) -> dict[str, Any]:
         return {
             "format": self.format,
             "path": str(self.path),
+            "dry_run": self.dry_run,
             "splits": self.splits,
             "not_carried": [asdict(entry) for entry in self.not_carried],
+            "warnings": list(self.warnings),
             "notes": list(self.notes),
             "episode_notes": {episode: list(notes) for episode, notes in self.episode_notes.items()},
             "ledger": self.ledger.to_json(),
         }
 
 
-Write = Callable[[Path, Departures], Sequence[NotCarried]]
-"""Writes the episodes into an empty folder, and says what the format has no place for."""
+Write = Callable[[Path, Departures], None]
+"""Writes the episodes into an empty folder."""
+
+Check = Callable[[Departure], None]
+"""Raises UnexportableError for an episode that the format cannot hold."""
 
 
 def export_whole(
@@ -66,22 +76,29 @@ def export_whole(
     write: Write,
     *,
     force: bool,
+    dry_run: bool,
     progress: Progress,
+    check: Check | None = None,
     needs_joints: bool = False,
     whole_rate: bool = False,
+    not_carried: Sequence[NotCarried] = (),
     notes: Sequence[str] = (),
 ) -> ExportReport:
     """Export the selected episodes to the folder `out`, with the ledger and the report beside what `write` writes.
 
-    needs_joints: an episode of which no joints are known cannot be in. whole_rate: all episodes must have one rate, a
-    whole number.
+    dry_run: read, decode and `check` every episode instead, and write nothing; an `out` that would be refused is a
+    warning then. needs_joints: an episode of which no joints are known cannot be in. whole_rate: all episodes must have
+    one rate, a whole number.
 
     Raises DatasetExistsError unless `force`, NothingToBuildError when no episode of the train split is left,
     UnexportableError, TaskErasedError, and OSError when the disk refuses; `out` then stays as it was.
     """
-    tidy(out)
-    if out.exists() and not force:
-        raise DatasetExistsError(f"{out} exists already; export to another folder, or replace this one with --force")
+    taken = f"{out} exists already; export to another folder, or replace this one with --force"
+    is_refused = out.exists() and not force
+    if not dry_run:
+        tidy(out)
+        if is_refused:
+            raise DatasetExistsError(taken)
     gathered = gather(selection.candidates, manifest, progress, berth)
     berths, rejected = _of_known_arms(gathered.kept, needs_joints)
     if whole_rate:
@@ -89,23 +106,38 @@ def export_whole(
         rejected += others
     rejected = [*selection.rejected, *gathered.rejected, *rejected]
     departures = Departures(berths, manifest, progress, rejected)
-    with folder_in_place(out, may_replace=force) as folder:
-        not_carried = write(folder, departures)
+    warnings = (*selection.warnings, *gathered.warnings)
+
+    def report() -> ExportReport:
         if not departures.train_ids:
             raise NothingToBuildError(f"no episode is left to train on:{why_none(departures.rejected)}")
-        ledger = Ledger(selection.inputs, tuple(departures.emitted), tuple(departures.rejected))
-        report = ExportReport(
+        return ExportReport(
             format,
             out,
-            ledger,
+            Ledger(selection.inputs, tuple(departures.emitted), tuple(departures.rejected)),
             departures.splits(),
             (*_never_carried(manifest), *not_carried),
-            (*selection.warnings, *gathered.warnings, *notes),
+            (*warnings, taken) if dry_run and is_refused else warnings,
+            tuple(notes),
             {episode: said for episode, said in departures.episode_notes.items() if said},
+            dry_run,
         )
-        write_json(folder / LEDGER, ledger.to_json())
-        write_json(folder / REPORT, {key: value for key, value in report.to_json().items() if key != "path"})
-    return report
+
+    if dry_run:
+        for departure in departures:
+            if check is not None:
+                check(departure)
+            departures.wrote(departure, "")
+        return report()
+    with folder_in_place(out, may_replace=force) as folder:
+        write(folder, departures)
+        done = report()
+        write_json(folder / LEDGER, done.ledger.to_json())
+        write_json(folder / REPORT, {key: value for key, value in done.to_json().items() if key not in _OF_THE_RUN})
+    return done
+
+
+_OF_THE_RUN = ("path", "dry_run")
 
 
 def chosen(options: Mapping[str, str], allowed: Mapping[str, tuple[str, ...]]) -> dict[str, str]:

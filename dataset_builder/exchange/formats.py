@@ -26,9 +26,11 @@ class Exporter(Protocol):
         options: Mapping[str, str],
         *,
         force: bool,
+        dry_run: bool = False,
         progress: Progress,
     ) -> ExportReport:
-        """Write the dataset as the folder `out`, whole or not at all. Raises ExportOptionError for a wrong option."""
+        """Write the dataset as the folder `out`, whole or not at all; in a dry run, say what would be. Raises
+        ExportOptionError for a wrong option."""
         ...
 
 

@@ -8,7 +8,7 @@ robomimic's own configurations find them. Actions lie in [-1, 1], as robomimic's
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -60,6 +60,11 @@ NOTES = (
     "set experiment.rollout.enabled to false: there is no environment to roll out in",
 )
 
+NOT_CARRIED = (
+    NotCarried("states", "states of a simulator, to reset it to; an episode keeps what was sensed"),
+    NotCarried("model_file", "the robot's model is in teleloom/about, and no scene to go with it"),
+)
+
 
 def export(
     selection: Selection,
@@ -68,21 +73,30 @@ def export(
     options: Mapping[str, str],
     *,
     force: bool = False,
+    dry_run: bool = False,
     progress: Progress,
 ) -> ExportReport:
-    """Export the selected episodes to `out/<name>.hdf5`. Raises ExportOptionError, and what `export_whole` does."""
+    """Export the selected episodes to `out/<name>.hdf5`, or only say what that would do. Raises ExportOptionError,
+    and what `export_whole` does."""
     choice = chosen(options, EXPORT_OPTIONS)
 
-    def write(folder: Path, departures: Departures) -> Sequence[NotCarried]:
+    def write(folder: Path, departures: Departures) -> None:
         name = f"{manifest.name}.hdf5"
         with new_hdf5(folder / name) as (file, check):
             _write(file, departures, manifest, choice, name, check)
-        return (
-            NotCarried("states", "states of a simulator, to reset it to; an episode keeps what was sensed"),
-            NotCarried("model_file", "the robot's model is in teleloom/about, and no scene to go with it"),
-        )
 
-    return export_whole(FORMAT, selection, manifest, out, write, force=force, progress=progress, notes=NOTES)
+    return export_whole(
+        FORMAT,
+        selection,
+        manifest,
+        out,
+        write,
+        force=force,
+        dry_run=dry_run,
+        progress=progress,
+        not_carried=NOT_CARRIED,
+        notes=NOTES,
+    )
 
 
 def _write(

@@ -6,6 +6,7 @@ trains the next policy: round 0 are demonstrations, round n was recorded with th
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Self
 
 from pydantic import Field, model_validator
@@ -57,6 +58,14 @@ class Lineage(Config):
     def knows(self, policy_version: str | None) -> bool:
         """Whether an episode of this version has a round."""
         return not self.rounds or policy_version is None or policy_version in {r.policy_version for r in self.rounds}
+
+    def warnings(self, policy_versions: Collection[str | None]) -> tuple[str, ...]:
+        """Policies that are in a round and drove none of the episodes read, which most often is a slip of the pen."""
+        return tuple(
+            f"lineage.rounds: no episode that is in has policy_version '{each.policy_version}'"
+            for each in self.rounds
+            if each.policy_version is not None and each.policy_version not in policy_versions
+        )
 
     def root(self, policy_version: str) -> str:
         """The first policy of the chain of parents that leads to this one; itself where it has none."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -50,6 +50,7 @@ def gather(
     filtered = FilterCounts()
     scenes: set[str] = set()
     versions: set[str | None] = set()
+    rates: dict[str, float] = {}
     for done, candidate in enumerate(candidates):
         progress("reading", done, len(candidates))
         try:
@@ -58,6 +59,8 @@ def gather(
             filtered.add(trajectory.task, len(trajectory), trajectory.left_out)
             scenes.add(trajectory.scene)
             versions.add(trajectory.policy_version)
+            for camera, rate_hz in trajectory.camera_rates.items():
+                rates[camera] = min(rate_hz, rates.get(camera, rate_hz))
         except ErasedEpisodeError as error:
             filtered.add(candidate.task, 0, error.left_out)
             rejected.append(candidate.rejected(error))
@@ -67,6 +70,8 @@ def gather(
     warnings = (
         *_erased(filtered, manifest.filters.may_erase_tasks),
         *manifest.select.warnings_of_files(scenes, versions),
+        *manifest.lineage.warnings(versions),
+        *_repeating(manifest.step_rate_hz, rates),
     )
     if not read:
         return Gathered([], rejected, filtered, warnings)
@@ -102,6 +107,16 @@ def _erased(filtered: FilterCounts, allowed: bool) -> tuple[str, ...]:
             "change `filters`, leave the task out by `select.tasks`, or set `filters.may_erase_tasks: true`"
         )
     return tuple(filtered.describe_erased().splitlines())
+
+
+def _repeating(step_rate_hz: float | None, rates: Mapping[str, float]) -> Iterator[str]:
+    """The cameras that have fewer frames a second than the dataset is to have steps."""
+    for camera, rate_hz in sorted(rates.items()):
+        if step_rate_hz is not None and step_rate_hz > rate_hz:
+            yield (
+                f"step_rate_hz is {step_rate_hz:g}, and camera '{camera}' has {rate_hz:g} frames a second: steps "
+                "repeat frames; lower step_rate_hz, or leave the camera out"
+            )
 
 
 @dataclass(frozen=True)

@@ -35,10 +35,10 @@ class Trajectory:
     """T steps of an episode of an arm with J joints, free of any dataset's layout.
 
     shape: of the records, images as the dataset will hold them. cameras: the camera behind each image key.
-    recorded: (height, width) of its images as recorded. frames: for each image key, the T rows of its stream to show.
-    group: what must be in the same split has the same. lineage: what it descends from. recorded_wall_ns: when it was
-    recorded, ns since the Unix epoch. segments: those of the review that have a step here, times as recorded.
-    left_out: how many steps each filter took.
+    camera_rates: frames a second of each of these cameras. recorded: (height, width) of its images as recorded. frames:
+    for each image key, the T rows of its stream to show. group: what must be in the same split has the same. lineage:
+    what it descends from. recorded_wall_ns: when it was recorded, ns since the Unix epoch. segments: those of the
+    review that have a step here, times as recorded. left_out: how many steps each filter took.
 
     t_ns: (T,), a step lasts period_ns; there are gaps where filters left steps out. after_cut: (T,) a flag or a segment
     was left out right before, in which the arm moved. ee_pose: (T, 7) measured tool pose; joints: (T, J) rad; gripper:
@@ -70,6 +70,7 @@ class Trajectory:
     segments: tuple[Segment, ...]
     left_out: dict[str, int]
     cameras: dict[str, str]
+    camera_rates: dict[str, float]
     recorded: dict[str, tuple[int, int]]
     frames: dict[str, Indices]
     t_ns: Indices
@@ -155,6 +156,7 @@ def read_trajectory(reader: EpisodeReader, candidate: Candidate, manifest: Build
         segments=tuple(s for s in view.segments if ((t_ns >= s.start_ns) & (t_ns < s.end_ns)).any()),
         left_out=filtered.left_out,
         cameras={key: camera for camera, key in keys.items()},
+        camera_rates={spec.name: spec.rate_hz for spec in specs.values()},
         recorded=recorded,
         frames={key: stream.index[kept] for key, stream in aligned.items()},
         t_ns=t_ns,

@@ -31,7 +31,7 @@ def verify_with_tfds(report: Report) -> None:
     """
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
-    tfds = require("tensorflow_datasets", "rlds")
+    tfds = require("tensorflow_datasets", "tf")
     dataset = Dataset.open(report.path)
     builder = tfds.builder_from_directory(str(report.path))
     lengths: Counter[str] = Counter()
@@ -40,7 +40,7 @@ def verify_with_tfds(report: Report) -> None:
     seen = {split: info.num_examples for split, info in builder.info.splits.items()}
     if seen != lengths:
         report.faults.append(f"tfds sees the splits {seen}, not {dict(lengths)}")
-    json_format = require("google.protobuf.json_format", "rlds")
+    json_format = require("google.protobuf.json_format", "tf")
     if dict(flatten(from_json(json_format.MessageToDict(builder.info.features.to_proto())))) != dataset.leaves:
         report.faults.append("tfds does not understand features.json as it was written")
     if find_spec("tensorflow") is None:

@@ -62,7 +62,8 @@ class EpisodeReader:
         self._ends: dict[str, NDArray[np.uint64]] = {}
         if not self.path.is_file():
             raise BadEpisodeError(self.path, "there is no such file", "check the path")
-        with self._naming("is not an episode file (or one that was cut)", "run `teleloom recover` on its station"):
+        remedy = "restore it from a copy; if its journal is still there, `teleloom recover` makes it again"
+        with self._naming("is not an episode file (or one that was cut)", remedy):
             self._file = h5py.File(self.path, "r")
         try:
             with self._naming("has a structure that an episode must not have"):

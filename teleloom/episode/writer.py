@@ -17,6 +17,7 @@ from teleloom.clock import NS_PER_S
 from teleloom.episode import ledger as ledgers
 from teleloom.episode.layout import FORMAT, STEP_COLUMNS, VERSION
 from teleloom.episode.meta import EpisodeMeta
+from teleloom.episode.new_file import new_hdf5
 from teleloom.episode.steps import Steps, build_steps
 from teleloom.episode.streams import CAMERA_PREFIX, Frame, Stream
 from teleloom.files import atomic_writer, dumps_json
@@ -40,10 +41,11 @@ def write_episode(
     """
     columns = {name: stream.columns for name, stream in streams.items()}
     steps = build_steps(columns, meta.step_rate_hz, meta.robot.joint_names)
-    with atomic_writer(path) as temporary, h5py.File(temporary, "w") as file:
+    with atomic_writer(path) as temporary, new_hdf5(temporary) as (file, check):
         _write_head(file, meta)
         for name, stream in sorted(streams.items()):
             _write_stream(file.create_group(f"streams/{name}"), stream, is_camera=name.startswith(CAMERA_PREFIX))
+            check()
         file.require_group("streams")
         _write_events(file.create_group("events"), events)
         _write_steps(file.create_group("steps"), steps)

@@ -62,6 +62,13 @@ def test_a_manifest_file_is_obeyed_and_options_override_it(station: Station, tmp
     assert set(step["observation"]["featuresDict"]["features"]) == {"image", "state", "joint_state"}
 
 
+def test_reading_with_tfds_asks_for_what_reads_records_too(kitchen: Kitchen, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "tensorflow_datasets", None)
+    code, _, said = run(verify, kitchen[1].path, "--tfds")
+    assert code == 1
+    assert "run: pip install 'teleloom[tf]'" in said
+
+
 def test_a_dry_run_tells_people_the_reasons(station: Station, tmp_path: Path) -> None:
     station.add(Episode(seed=1))
     station.add(Episode(seed=2), approve=False)

@@ -11,6 +11,7 @@ import pytest
 from conftest import Station
 from synthetic_episodes import Episode
 
+from dataset_builder.build.card import card_markdown
 from dataset_builder.build.run import BuildResult
 from dataset_builder.dataset import Dataset
 from dataset_builder.manifest import BuildManifest
@@ -70,6 +71,31 @@ def test_its_pictures_are_there_and_sound(kitchen: tuple[Station, BuildResult]) 
     for name in ("card-actions.svg", "card-lengths.svg"):
         assert f"]({name})" in text
         assert ElementTree.parse(folder / name).getroot().tag == "{http://www.w3.org/2000/svg}svg"
+        assert "Dashed lines are q01 and q99 of the train split." in text
+
+
+def test_durations_have_two_digits_whatever_there_is(kitchen: tuple[Station, BuildResult], card: dict) -> None:
+    hours = {"train": 12.3456, "val": 0.0777}
+    shown = {**card, "splits": {split: {"episodes": 1, "steps": 2, "hours": own} for split, own in hours.items()}}
+    text = card_markdown({**shown, "groups": {"train": 1, "val": 1}}, ())
+    assert "| train | 1 | 2 | 12 h | 1 |" in text
+    assert "| val | 1 | 2 | 4.7 min | 1 |" in text
+    assert "Dashed" not in text
+
+
+def test_it_says_what_filters_took_where_they_took_anything(
+    kitchen: tuple[Station, BuildResult], station: Station, tmp_path: Path
+) -> None:
+    assert "the filters took" not in (kitchen[1].path / "README.md").read_text()
+    station.add(Episode(seed=1))
+    mark = {"kind": "flag", "label": "mistake", "start_ns": 0, "end_ns": 9_000_000_000}
+    station.add(Episode(seed=2), mark)
+    station.add(Episode(seed=3, task="stack"))
+    manifest = BuildManifest.model_validate({"name": "k", "filters": {"drop_flags": ["mistake"]}})
+    text = (station.build(tmp_path / "out", manifest).path / "README.md").read_text()
+    assert "| task | steps before | flag:mistake | episodes lost |" in text
+    assert "| put_in_bowl | 40 | 20 | 1 |" in text
+    assert text.count("| stack |") == 1
 
 
 def test_it_warns_of_a_split_that_stayed_empty(station: Station, tmp_path: Path) -> None:

@@ -287,7 +287,8 @@ def test_the_codecs_are_found_by_name_and_know_their_bound_and_grammar() -> None
     [
         ("openvla", {"vocab_size": 255}, "no room for 256"),
         ("openvla", {"vocab_size": 32000, "placement": LAST}, "give one"),
-        ("openvla", {"bins": 5}, "bins"),
+        ("openvla", {"bins": 5}, "has no option 'bins'; there is: placement, vocab_size"),
+        ("octo", {"bin": 3}, "has no option 'bin'; there is: bins, high, low, placement"),
         ("openvla", {"vocab_size": 32000.5}, "float"),
         ("rt1", {"bins": 1}, "at least 2 bins"),
         ("rt1", {"low": 1.0, "high": -1.0}, "low < high"),

@@ -198,6 +198,13 @@ def test_rounds_that_cannot_be_are_refused(rounds: list[dict[str, object]], faul
         Lineage.model_validate({"rounds": rounds})
 
 
+def test_a_round_without_an_episode_is_warned_of(station: Station) -> None:
+    station.add(CORRECTED)
+    rounds = [{"round": 0}, {"round": 1, "policy_version": "bc-1"}, {"round": 2, "policy_version": "bc2"}]
+    gathered = station.gather(BuildManifest.model_validate({"name": "k", "lineage": {"rounds": rounds}}))
+    assert gathered.warnings == ("lineage.rounds: no episode that is in has policy_version 'bc2'",)
+
+
 def test_a_policy_without_a_round_is_left_out_where_rounds_are_declared(station: Station) -> None:
     station.add(dataclasses.replace(CORRECTED, policy=None))
     known = station.add(dataclasses.replace(CORRECTED, seed=2))

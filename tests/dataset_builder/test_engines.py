@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -159,6 +160,43 @@ def test_a_task_that_kills_every_worker_is_given_up_after_three(tmp_path: Path) 
         Pool(2).run(engine_tasks.die, [str(tmp_path / name) for name in ("a", "deadly")], lambda _: None)
     assert (tmp_path / "deadly.deaths").read_text() == "xxx"
     assert not multiprocessing.active_children()
+
+
+_INTERRUPTED = """
+import os, sys
+import slow_work
+from dataset_builder.engines.pool import Pool
+
+os.environ["SLOW_IMPORT"] = "1"
+try:
+    Pool(2).run(slow_work.work, ["a", "b"], print)
+except KeyboardInterrupt:
+    sys.exit("stopped")
+"""
+_SLOW_WORK = """
+import os, time
+from pathlib import Path
+
+if "SLOW_IMPORT" in os.environ:
+    Path(__file__).with_name("importing").touch()
+    time.sleep(1.0)
+
+def work(task):
+    time.sleep(60.0)
+"""
+
+
+def test_ctrl_c_while_the_server_imports_leaves_no_traceback(tmp_path: Path) -> None:
+    (tmp_path / "slow_work.py").write_text(_SLOW_WORK)
+    environment = os.environ | {"PYTHONPATH": f"{tmp_path}{os.pathsep}{Path(__file__).parents[2]}"}
+    command = [sys.executable, "-c", _INTERRUPTED]
+    with subprocess.Popen(
+        command, stderr=subprocess.PIPE, text=True, env=environment, start_new_session=True
+    ) as process:
+        wait_until((tmp_path / "importing").exists)
+        os.killpg(process.pid, signal.SIGINT)
+        _, said = process.communicate(timeout=60.0)
+    assert (process.returncode, said) == (1, "stopped\n")
 
 
 def test_an_error_in_a_worker_is_told(tmp_path: Path) -> None:

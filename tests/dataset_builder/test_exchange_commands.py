@@ -238,3 +238,68 @@ def test_export_leaves_broken_episodes_out_and_exits_with_3(station: Station, tm
     assert result.exit_code == 3
     assert "1 of 3 episodes are broken and left out" in result.stderr
     assert "bad-file" in result.stdout
+
+
+@pytest.mark.parametrize("target", sorted(formats.EXPORTERS))
+def test_a_dry_run_says_what_would_go_out_and_writes_nothing(station: Station, tmp_path: Path, target: str) -> None:
+    for seed in range(2):
+        station.add(Episode(seed=seed))
+    station.add(Episode(seed=2), approve=False)
+    identity = station.add(Episode(seed=3))
+    path = station.root / "episodes" / f"{identity}.h5"
+    path.write_bytes(path.read_bytes()[:5000])
+    (tmp_path / "taken").mkdir()
+    arguments = (station.root, "--to", target, "--name", "kitchen", "--out", tmp_path / "taken")
+    dry = run(export, *arguments, "--dry-run", "--json")
+    assert dry.exit_code == 3
+    assert f"Warning: {tmp_path / 'taken'} exists already" in dry.stderr
+    assert "Warning: 1 of 4 episodes are broken and would be left out" in dry.stderr
+    assert list((tmp_path / "taken").iterdir()) == []
+    assert [entry.name for entry in tmp_path.iterdir() if entry.name.startswith(".taken")] == []
+    done = run(export, *arguments, "--force", "--json")
+    would, did = json.loads(dry.stdout), json.loads(done.stdout)
+    assert (would["dry_run"], did["dry_run"]) == (True, False)
+    assert would["ledger"]["counts"] == did["ledger"]["counts"]
+    assert would["ledger"]["rejected"] == did["ledger"]["rejected"]
+    for key in ("splits", "not_carried", "notes", "episode_notes"):
+        assert would[key] == did[key]
+    assert "Would export" in run(export, *arguments, "--dry-run").stdout
+
+
+def test_a_dry_run_refuses_what_the_format_cannot_hold(station: Station, tmp_path: Path) -> None:
+    station.add(Episode(seed=0))
+    manifest = tmp_path / "build.yaml"
+    manifest.write_text("name: k\ncameras: {front: {key: image, size: [31, 32]}}\n")
+    arguments = ("--to", "lerobot", "-c", manifest, "--out", tmp_path / "out", "--dry-run")
+    result = run(export, station.root, *arguments)
+    assert result.exit_code == 1
+    assert "a video needs even numbers" in result.stderr
+    assert run(export, station.root, *arguments, "--option", "images=image").exit_code == 0
+
+
+_ON_A_FULL_DISK = """
+import resource, sys
+from dataset_builder.exchange.commands import export
+from dataset_builder.source import select
+
+limit, select_episodes = int(sys.argv.pop(1)), select.select_episodes
+
+def select_and_fill_the_disk(*arguments):
+    selection = select_episodes(*arguments)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+    return selection
+
+select.select_episodes = select_and_fill_the_disk
+export()
+"""
+
+
+@pytest.mark.parametrize("target", ["aloha", "robomimic"])
+@pytest.mark.parametrize("size", [1_000, 60_000])
+def test_a_full_disk_is_told_in_a_line(station: Station, tmp_path: Path, target: str, size: int) -> None:
+    station.add(Episode(seed=0))
+    arguments = (station.root, "--to", target, "--name", "k", "--out", tmp_path / "out")
+    command = [sys.executable, "-c", _ON_A_FULL_DISK, str(size), *map(str, arguments)]
+    result = subprocess.run(command, capture_output=True, text=True, check=False, cwd=Path(__file__).parents[2])
+    assert (result.returncode, result.stderr) == (1, f"Error: cannot write {tmp_path / 'out'}: File too large\n")
+    assert not (tmp_path / "out").exists()

@@ -103,6 +103,19 @@ def test_what_nobody_recorded_is_warned_of(mixed: tuple[Station, dict[str, str]]
     assert gathered.warnings == ("select.scenes: no episode that is in has 'attic'",)
 
 
+@pytest.mark.parametrize(("rate_hz", "cameras"), [(None, []), (30.0, []), (31.0, ["front"])])
+def test_steps_that_would_repeat_frames_are_warned_of(
+    station: Station, rate_hz: float | None, cameras: list[str]
+) -> None:
+    station.add(Episode(seed=1, frames_hz=30.0))
+    manifest = BuildManifest.model_validate({"name": "k", "step_rate_hz": rate_hz, "cameras": {"front": "image"}})
+    assert station.gather(manifest).warnings == tuple(
+        f"step_rate_hz is 31, and camera '{camera}' has 30 frames a second: steps repeat frames; lower step_rate_hz, "
+        "or leave the camera out"
+        for camera in cameras
+    )
+
+
 def test_times_without_a_zone_are_utc_and_must_be_in_order() -> None:
     query = Query.model_validate({"recorded_from": "2026-03-01", "recorded_to": "2026-03-02T01:00:00+02:00"})
     assert query.recorded_from == datetime(2026, 3, 1, tzinfo=UTC)

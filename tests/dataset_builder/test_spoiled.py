@@ -37,7 +37,7 @@ lineage: {rounds: [{round: 1, policy_version: bc-1}]}
 filters: {no_ops: libero, drop_flags: [blocked]}
 """
 REMEDIES = {
-    "bad-file": r"restore it from a copy|run `teleloom recover`|check the path",
+    "bad-file": r"restore it from a copy|check the path",
     "broken-image": r"camera 'wrist', step \d+: .*; restore the episode from a copy",
     "duplicate": "which is in; nothing is to be done",
     "empty": "restore it from a copy",

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import h5py
@@ -245,6 +247,32 @@ def test_reading_a_frame_or_stream_that_is_not_there_says_what_is(episode: Path)
             reader.frame_bytes("front", -1)
         with pytest.raises(KeyError, match="cameras/wrist"):
             reader.stream("cameras/side")
+
+
+_ON_A_FULL_DISK = """
+import resource, sys
+from pathlib import Path
+from episode_samples import make_events, make_meta, make_streams
+from teleloom.episode.writer import write_episode
+
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]),) * 2)
+try:
+    write_episode(Path(sys.argv[2]), make_meta(), make_streams(), make_events())
+except OSError as error:
+    sys.exit(f"{error.strerror}")
+"""
+
+
+@pytest.mark.parametrize("part", [0.0, 0.01, 0.3, 0.9, 0.999])
+def test_a_full_disk_raises_and_takes_nothing_down(episode: Path, tmp_path: Path, part: float) -> None:
+    folder = tmp_path / "full"
+    folder.mkdir()
+    limit = int(part * episode.stat().st_size)
+    environment = os.environ | {"PYTHONPATH": f"{Path(__file__).parent}{os.pathsep}{Path(__file__).parents[2]}"}
+    command = [sys.executable, "-c", _ON_A_FULL_DISK, str(limit), str(folder / "episode.h5")]
+    result = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    assert (result.returncode, result.stderr) == (1, "File too large\n")
+    assert list(folder.iterdir()) == []
 
 
 def test_streams_without_rows_are_kept_and_not_waited_for(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,12 @@ NOTES = (
     "`meta/stats.json` is of the train split alone",
 )
 
+NOT_CARRIED = (
+    NotCarried("camera calibration", "a feature has no place for it; it is in meta/teleloom.parquet"),
+    NotCarried("several ways to say a task", "a frame has one task; all are in meta/teleloom.parquet"),
+)
+LOST_IN_VIDEOS = (NotCarried("JPEG bytes", "videos are encoded anew; the option images=image keeps the bytes"),)
+
 
 def export(
     selection: Selection,
@@ -43,17 +49,19 @@ def export(
     options: Mapping[str, str],
     *,
     force: bool = False,
+    dry_run: bool = False,
     progress: Progress,
 ) -> ExportReport:
-    """Export the selected episodes to the folder `out`. Raises ExportOptionError, MissingExtraError, and what
-    `export_whole` does."""
+    """Export the selected episodes to the folder `out`, or only say what that would do. Raises ExportOptionError,
+    MissingExtraError, and what `export_whole` does."""
     choice = chosen(options, EXPORT_OPTIONS)
     require("pyarrow", "exchange")
-    if choice["images"] == VIDEO:
+    is_video = choice["images"] == VIDEO
+    if is_video:
         pyav()
 
-    def write(folder: Path, departures: Departures) -> Sequence[NotCarried]:
-        return _Writer(folder, departures, choice["images"], choice["video_codec"]).write()
+    def write(folder: Path, departures: Departures) -> None:
+        _Writer(folder, departures, choice["images"], choice["video_codec"]).write()
 
     return export_whole(
         FORMAT,
@@ -62,10 +70,22 @@ def export(
         out,
         write,
         force=force,
+        dry_run=dry_run,
         progress=progress,
+        check=_check_even if is_video else None,
         whole_rate=True,
+        not_carried=(*NOT_CARRIED, *LOST_IN_VIDEOS) if is_video else NOT_CARRIED,
         notes=NOTES,
     )
+
+
+def _check_even(departure: Departure) -> None:
+    for key, height, width in departure.trajectory.shape.images:
+        if height % 2 or width % 2:
+            raise UnexportableError(
+                f"camera '{key}' has {width}x{height} pixels, and a video needs even numbers; give it another size "
+                "in the manifest, or export with the option images=image"
+            )
 
 
 class _Writer:
@@ -84,7 +104,7 @@ class _Writer:
         self._train: dict[str, list[NDArray[Any]]] = {}
         self._train_images: dict[str, tuple[statistics.Counts, int]] = {}
 
-    def write(self) -> Sequence[NotCarried]:
+    def write(self) -> None:
         full = layout.DATA_FILE_MB * layout.MB
         data = TableFiles(self._folder, layout.DATA, full, "snappy")
         episodes = RowFiles(TableFiles(self._folder, layout.EPISODES, full, "snappy"), layout.EPISODE_PLACE)
@@ -100,20 +120,10 @@ class _Writer:
                 self._departures.wrote(departure, place.of(layout.DATA))
         if self._departures.train_ids:
             self._write_meta()
-        return (
-            NotCarried("camera calibration", "a feature has no place for it; it is in meta/teleloom.parquet"),
-            NotCarried("several ways to say a task", "a frame has one task; all are in meta/teleloom.parquet"),
-            *self._lossy(),
-        )
 
     def _close_videos(self) -> None:
         for video in self._videos.values():
             video.close()
-
-    def _lossy(self) -> Sequence[NotCarried]:
-        if self._images == IMAGE:
-            return ()
-        return (NotCarried("JPEG bytes", "videos are encoded anew; the option images=image keeps the bytes"),)
 
     def _write_episode(self, index: int, departure: Departure, data: TableFiles) -> tuple[dict[str, Any], Place]:
         task = self._tasks.setdefault(departure.trajectory.instruction, len(self._tasks))
@@ -175,16 +185,13 @@ class _Writer:
             f"{layout.OURS}joints": joints,
         }
         features = {key: layout.vector(values, names.get(key)) for key, values in columns.items()}
+        if self._images == VIDEO:
+            _check_even(departure)
         for key, height, width in departure.trajectory.shape.images:
             name = f"{layout.IMAGES}{key}"
             if self._images == IMAGE:
                 features[name] = layout.picture(IMAGE, height, width)
                 continue
-            if height % 2 or width % 2:
-                raise UnexportableError(
-                    f"camera '{key}' has {width}x{height} pixels, and a video needs even numbers; give it another size "
-                    "in the manifest, or export with the option images=image"
-                )
             features[name] = layout.picture(VIDEO, height, width, self._video(name).info(height, width))
         return features
 
