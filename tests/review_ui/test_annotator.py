@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
+import pytest
 from annotator import Annotator, Review, newest_frames, plan_review
 from marked_episodes import MARKED_CAMERAS, START_NS, make_id, write_marked
 from playwright.sync_api import Browser, expect
@@ -30,7 +31,6 @@ from teleloom.episode.meta import Instruction
 from teleloom.episode.reader import EpisodeReader
 from teleloom.quality import assess
 
-EPISODES = 10
 SECONDS = 2.6
 LONGER_S = 2.5
 SPOKEN = "Put the lemon into the bowl."
@@ -50,19 +50,22 @@ def hashes(root: Path) -> dict[str, str]:
     return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in (root / "episodes").iterdir()}
 
 
-def test_ten_episodes_reviewed_by_keys_alone_are_in_the_catalog_exactly(tmp_path: Path, chromium: Browser) -> None:
-    files = make_root(tmp_path, EPISODES, SECONDS, cameras=1)
-    plans = {make_id(number): plan_review(number, SECONDS) for number in range(EPISODES)}
+@pytest.mark.parametrize("episodes", [4, pytest.param(10, marks=pytest.mark.long)])
+def test_episodes_reviewed_by_keys_alone_are_in_the_catalog_exactly(
+    tmp_path: Path, chromium: Browser, episodes: int
+) -> None:
+    files = make_root(tmp_path, episodes, SECONDS, cameras=1)
+    plans = {make_id(number): plan_review(number, SECONDS) for number in range(episodes)}
     with running_review(tmp_path) as server:
         annotator = Annotator(chromium, SECONDS)
         annotator.begin(server.url)
         counted = {}
         episode = None
-        while len(counted) < EPISODES:
+        while len(counted) < episodes:
             episode = annotator.arrived(after=episode)
             counted[episode] = review_one(annotator, episode, plans[episode])
             assert annotator.overflow() <= 0
-        expect(annotator.page.get_by_text(f"Done: {EPISODES} episodes")).to_be_visible()
+        expect(annotator.page.get_by_text(f"Done: {episodes} episodes")).to_be_visible()
         assert annotator.complaints == []
         annotator.context.close()
     with Catalog.open(tmp_path) as catalog:
