@@ -81,7 +81,9 @@ def is_tracked(frame: XrFrame) -> bool:
 def controls(watcher: Watcher, service: Service, sender: RemoteSender) -> dict[str, Any]:
     """Poses and controls; a controller that is switched off; recentring; a sender that freezes, three times."""
     home = watcher.until_packet(sender.set()[0])
-    moved = watcher.until_packet(sender.set(right=HAND)[0])
+    watcher.until_packet(sender.set(right=HAND)[0])
+    # A frame may have the pose of a packet, and the next one its buttons.
+    moved = watcher.until(lambda frame: is_tracked(frame) and hand(frame)["trigger"] > 0.0)
     sender.set(right={"active": False})
     inactive = watcher.until(lambda frame: frame.right is not None and not frame.right.active)
     watcher.until_packet(sender.set(right={"active": True})[0])
