@@ -90,7 +90,7 @@ def test_a_smooth_chunk_takes_a_tenth_of_the_tokens_of_bins(fitted: FastCodec) -
     assert np.mean(lengths) < HORIZON * WIDTH / 8
 
 
-def returns(codec: FastCodec, chunk: np.ndarray) -> None:
+def assert_returns(codec: FastCodec, chunk: np.ndarray) -> None:
     """The chunk comes back, every coefficient within half a step."""
     restored = codec.decode(codec.encode(chunk))
     assert np.abs(restored - chunk).max() <= codec.bound
@@ -104,23 +104,23 @@ def returns(codec: FastCodec, chunk: np.ndarray) -> None:
 @example(np.ones((HORIZON, WIDTH)))
 @example(-np.ones((HORIZON, WIDTH)))
 def test_whatever_is_encoded_decodes_within_its_quantisation(fitted: FastCodec, chunk: np.ndarray) -> None:
-    returns(fitted, chunk)
+    assert_returns(fitted, chunk)
 
 
 @settings(max_examples=100, deadline=None)
 @given(hnp.arrays(np.float64, (4, 3), elements=st.floats(-1.0, 1.0)))
 def test_so_it_does_where_characters_take_several_bytes(small: FastCodec, chunk: np.ndarray) -> None:
     assert Transform(4, 1000.0, None).highest_symbol > 0x800
-    returns(small, chunk)
+    assert_returns(small, chunk)
 
 
 @pytest.mark.parametrize("period", [1, 2, 3, 5, 10, 25, 49])
 def test_the_most_extreme_signals_come_back_though_nothing_like_them_was_fitted_on(period: int) -> None:
     codec = FastCodec.fit(np.zeros((3, HORIZON, WIDTH)))
     square = np.where((np.arange(HORIZON) // period) % 2 == 0, 1.0, -1.0)
-    returns(codec, np.repeat(square[:, None], WIDTH, axis=1))
-    returns(codec, np.repeat(-square[:, None], WIDTH, axis=1))
-    returns(codec, np.random.default_rng(period).choice([-1.0, 1.0], (HORIZON, WIDTH)))
+    assert_returns(codec, np.repeat(square[:, None], WIDTH, axis=1))
+    assert_returns(codec, np.repeat(-square[:, None], WIDTH, axis=1))
+    assert_returns(codec, np.random.default_rng(period).choice([-1.0, 1.0], (HORIZON, WIDTH)))
 
 
 @pytest.mark.parametrize("horizon", [1, 2, 3, 7, 10, 16, 50, 100])
@@ -128,7 +128,7 @@ def test_each_coefficient_at_its_largest_has_a_symbol(horizon: int) -> None:
     codec = FastCodec.fit(np.zeros((1, horizon, 1)))
     for row in dct_matrix(horizon):
         for signal in (np.sign(row), -np.sign(row)):
-            returns(codec, signal[:, None])
+            assert_returns(codec, signal[:, None])
     assert codec.options["min_token"] == -int(np.around(10.0 * np.sqrt(horizon)))
 
 
@@ -318,5 +318,5 @@ def test_a_refusal_does_not_print_the_whole_bpe(fitted: FastCodec) -> None:
 
 def test_long_chunks_and_short_ones_have_their_own_codec() -> None:
     codec = FastCodec.fit(smooth(20, seed=0, horizon=1, width=2))
-    returns(codec, np.array([[0.3, 1.0]]))
+    assert_returns(codec, np.array([[0.3, 1.0]]))
     assert codec.options["min_token"] == -10
