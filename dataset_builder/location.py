@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import stat
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeGuard, cast
@@ -70,11 +72,28 @@ def sizes(folder: Path) -> dict[str, int]:
     """The bytes of each file in a folder, by name, asked for at once; nothing where there is no folder."""
     try:
         if is_local(folder):
-            return {entry.name: entry.stat().st_size for entry in os.scandir(folder) if entry.is_file()}
+            return sizes_of(folder, os.listdir(folder))
         listed = store_of(folder).ls(key_of(folder), detail=True)
     except (FileNotFoundError, NotADirectoryError):
         return {}
     return {entry["name"].rpartition("/")[2]: int(entry["size"]) for entry in listed if entry["type"] == "file"}
+
+
+def sizes_of(folder: Path, names: Iterable[str]) -> dict[str, int]:
+    """The bytes of those of these files that are in a folder, by name.
+
+    It finds a file also while somebody puts a new one in its place, which the listing of a local folder may leave out.
+    """
+    if not is_local(folder):
+        there = sizes(folder)
+        return {name: there[name] for name in names if name in there}
+    found = {}
+    for name in names:
+        with suppress(FileNotFoundError, NotADirectoryError):  # What another process has just taken away is not there.
+            status = (folder / name).stat()
+            if stat.S_ISREG(status.st_mode):
+                found[name] = status.st_size
+    return found
 
 
 def reachable(path: Path) -> Path:

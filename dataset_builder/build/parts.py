@@ -16,7 +16,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from dataset_builder.build.work import ShardResult
-from dataset_builder.location import is_local, key_of, make_folder, sizes, store_of
+from dataset_builder.location import is_local, key_of, make_folder, sizes_of, store_of
 
 SHARD_SUFFIX = ".tfrecord"
 RESULT_SUFFIX = ".json"
@@ -48,7 +48,8 @@ def parts_of(final: Path) -> Iterator[Path]:
 
 def finished(parts: Path, keys: Iterable[str]) -> dict[str, ShardResult]:
     """What workers left about the shards of these keys, by key; nothing of one that cannot be used."""
-    there = sizes(parts)
+    keys = list(keys)
+    there = sizes_of(parts, [f"{key}{suffix}" for key in keys for suffix in (RESULT_SUFFIX, SHARD_SUFFIX)])
     found = {}
     for key in keys:
         if f"{key}{RESULT_SUFFIX}" not in there:
@@ -75,7 +76,7 @@ def _shared(folder: Path) -> int:
             descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
             if _alone(descriptor):
                 for leftover in folder.glob("*.tmp"):
-                    leftover.unlink()
+                    leftover.unlink(missing_ok=True)
             fcntl.flock(descriptor, fcntl.LOCK_SH)
             if folder.exists() and folder.stat().st_ino == os.fstat(descriptor).st_ino:
                 return descriptor

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -17,17 +18,21 @@ import pytest
 from conftest import Station
 from synthetic_episodes import Episode, camera_stream, frames_of
 
+from dataset_builder.build import parts
 from dataset_builder.build.run import BuildResult, DatasetExistsError, build_dataset, dry_run
+from dataset_builder.build.work import ShardResult
 from dataset_builder.codecs import CodecOptionError
 from dataset_builder.dataset import Dataset
 from dataset_builder.engines.contract import Done, EngineError, Work
 from dataset_builder.engines.here import Here
+from dataset_builder.location import sizes
 from dataset_builder.manifest import BuildManifest
 from dataset_builder.rlds.records import decode_example
 from dataset_builder.rlds.tfrecord import read_records
 from dataset_builder.rules.sharding import Sharding
 from dataset_builder.rules.splits import Splits
 from dataset_builder.verify.check import verify_dataset
+from teleloom.files import atomic_write_bytes
 
 SHARDING, SPLITS = Sharding(max_episodes=3), Splits(val_fraction=0.3)
 ROOT = Path(__file__).parents[2]
@@ -237,21 +242,44 @@ def test_sigkill_in_the_middle_and_the_next_build_ends_with_the_same_bytes(stati
 def test_two_builds_of_one_version_at_once_do_no_harm(twelve: Station, tmp_path: Path) -> None:
     expected = files(twelve.build(tmp_path / "a", manifest()).path)
     selection = twelve.select()
-    results: list[BuildResult] = []
     starting = threading.Barrier(3)
 
-    def one() -> None:
+    def one() -> BuildResult:
         starting.wait()
-        results.append(build_dataset(selection, manifest(), tmp_path / "b"))
+        return build_dataset(selection, manifest(), tmp_path / "b")
 
-    threads = [threading.Thread(target=one) for _ in range(3)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(results) == 3
+    with ThreadPoolExecutor(3) as builds:
+        results = [build.result() for build in [builds.submit(one) for _ in range(3)]]
+    assert len({result.path for result in results}) == 1
     assert files(tmp_path / "b/kitchen/1.0.0") == expected
     assert [entry.name for entry in (tmp_path / "b/kitchen").iterdir()] == ["1.0.0"]
+
+
+def test_what_a_worker_finished_is_found_while_another_build_writes_it_again(tmp_path: Path) -> None:
+    keys = [f"{number:064x}" for number in range(8)]
+    stop = threading.Event()
+
+    def write(key: str) -> None:
+        atomic_write_bytes(parts.shard_of(tmp_path, key), b"shard")
+        result = ShardResult(key=key, records=1, bytes=5, num_bytes=1, sha256="")
+        atomic_write_bytes(tmp_path / f"{key}.json", result.model_dump_json().encode())
+
+    def rewrite() -> None:
+        while not stop.is_set():
+            for key in keys:
+                write(key)
+
+    for key in keys:
+        write(key)
+    with ThreadPoolExecutor(1) as other:
+        rewriting = other.submit(rewrite)
+        try:
+            for _ in range(300):
+                assert parts.finished(tmp_path, keys).keys() == set(keys)
+                assert sizes(tmp_path), "a file that vanished made the whole folder look empty"
+        finally:
+            stop.set()
+        rewriting.result()
 
 
 def test_shards_without_the_broken_episode_are_kept_when_the_rest_is_planned_anew(
