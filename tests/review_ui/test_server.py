@@ -202,7 +202,8 @@ def test_what_people_write_is_shown_and_never_run(shared: RunningReview, chromiu
     for path in (f"/episodes?episode={episode}", "/episodes", "/", f"/review?episode={episode}", "/progress"):
         page.goto(shared.url + path)
         page.wait_for_selector("text=anna", timeout=60_000)
-        page.wait_for_timeout(1500)
+        page.wait_for_selector("[data-test-script-state=notRunning]", timeout=60_000)
+        page.wait_for_timeout(300)  # A picture that cannot be had says so a moment later.
         assert page.evaluate("window.hit") is None, path
         assert page.evaluate("document.querySelectorAll('img[src=x]').length") == 0, path
     assert complaints == []
@@ -289,11 +290,12 @@ class Writer:
             self.pending = None
 
 
-def test_no_acknowledged_verdict_is_lost_when_the_server_is_killed(root: Path) -> None:
+@pytest.mark.parametrize("kills", [2, pytest.param(8, marks=pytest.mark.long)])
+def test_no_acknowledged_verdict_is_lost_when_the_server_is_killed(root: Path, kills: int) -> None:
     ids = [make_id(number) for number in range(EPISODES)]
     writers = [Writer(f"writer-{k}", ids[2 * k : 2 * k + 2]) for k in range(3)]
     chance = random.Random(7)
-    for _ in range(4):
+    for _ in range(kills):
         with running_review(root) as review:
             group = review.process.pid
             until = threading.Event()
@@ -317,14 +319,14 @@ def test_no_acknowledged_verdict_is_lost_when_the_server_is_killed(root: Path) -
         written = {event.operation: event for each in ids for event in catalog.history(each) if event.operation}
         scores = sum(event.annotation.kind == "score" for each in ids for event in catalog.history(each))
     acknowledged = {name: where for writer in writers for name, where in writer.acknowledged.items()}
-    assert len(acknowledged) > 20
+    assert len(acknowledged) > 5 * kills
     for operation, (episode, revision) in acknowledged.items():
         event = written[operation]
         assert (event.episode_id, event.revision) == (episode, revision)
         assert event.annotation.reason == operation
     assert written.keys() == acknowledged.keys()
     assert scores == len(written)
-    print(f"{len(acknowledged)} acknowledged verdicts, none lost in 4 kills")
+    print(f"{len(acknowledged)} acknowledged verdicts, none lost in {kills} kills")
 
 
 def _stopped_after_one(until: threading.Event, writer: Writer) -> threading.Event:

@@ -138,16 +138,17 @@ def test_a_camera_that_dies_is_started_again_and_the_gap_is_marked(tmp_path: Pat
 
 
 def test_interrupting_the_station_sets_the_running_episode_aside(tmp_path: Path) -> None:
-    process = subprocess.Popen(command(str(tmp_path), "--task", "stack"), stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(command(str(tmp_path), "--task", "stack"), stderr=subprocess.PIPE, text=True)
     journals = tmp_path / "journal"
     deadline = time.monotonic() + 60
     while not list(journals.glob("*.mcap")) and time.monotonic() < deadline:
         time.sleep(0.1)
     time.sleep(0.5)
     process.send_signal(signal.SIGINT)
-    assert process.wait(60) == 0
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 0, said
     assert not list(journals.glob("*.mcap"))
-    assert len(list((tmp_path / "discarded").glob("*.mcap"))) == 1
+    assert len(list((tmp_path / "discarded").glob("*.mcap"))) == 1, said
 
 
 def test_an_unknown_camera_is_refused_with_those_that_there_are(tmp_path: Path) -> None:

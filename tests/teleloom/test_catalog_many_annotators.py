@@ -33,7 +33,7 @@ class Work(NamedTuple):
         return self.single + 2 * self.double
 
 
-SOME, MANY = Work(1_350, 75), Work(9_000, 500)
+SOME, MANY = Work(450, 25), Work(9_000, 500)
 
 
 class Annotators:
@@ -97,7 +97,7 @@ class Annotators:
             time.sleep(0.02)
 
 
-@pytest.mark.parametrize("work", [SOME, pytest.param(MANY, marks=pytest.mark.long)], ids=["1500", "10000"])
+@pytest.mark.parametrize("work", [SOME, pytest.param(MANY, marks=pytest.mark.long)], ids=["500", "10000"])
 def test_of_the_verdicts_of_16_annotators_at_once_none_is_lost_or_given_on_a_taken_episode(
     url: str, tmp_path: Path, work: Work
 ) -> None:
