@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from marked_episodes import Timing, write_marked
+from page_limit import pages_answer_within
 from playwright.sync_api import Browser, sync_playwright
 
 from review_ui.proxies import ProxyStore, encode_missing
@@ -14,6 +15,7 @@ from teleloom.episode.reader import EpisodeReader
 from teleloom.quality import assess
 
 CHROMIUM_ARGUMENTS = ("--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--mute-audio")
+LONGEST_ANSWER_S = 60.0
 MARKED: tuple[tuple[Timing, str], ...] = (
     ("constant", "put_in_bowl"),
     ("jittered", "put_in_bowl"),
@@ -54,5 +56,6 @@ def chromium() -> Iterator[Browser]:
         pytest.fail("no Chromium on this machine; run scripts/setup.sh dev, or: apt-get install chromium")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=list(CHROMIUM_ARGUMENTS))
-        yield browser
+        with pages_answer_within(LONGEST_ANSWER_S):
+            yield browser
         browser.close()

@@ -38,6 +38,14 @@ const documents = {};
 async function documentOf(id) {
   return documents[id] ??= await (await fetch(`/documents/${id}.json`)).json();
 }
+async function viewsAfter(method, given) {
+  const views = [];
+  for (const each of given) {
+    await deck[method](each);
+    views.push({t: deck.tNs, shown: {...deck.shown}, marks: marks()});
+  }
+  return views;
+}
 function marks() {
   const found = {};
   for (const tile of document.querySelectorAll(".tl-camera")) {
@@ -48,7 +56,7 @@ function marks() {
   }
   return found;
 }
-Object.assign(window, {deck, log, documentOf, marks});
+Object.assign(window, {deck, log, documentOf, marks, viewsAfter});
 </script></body></html>"""
 
 

@@ -14,6 +14,7 @@ import pytest
 from app_in_thread import serving_app
 from engine_harness import Film, make_app, make_film
 from marked_episodes import make_id
+from page_limit import pages_answer_within
 from playwright.sync_api import Browser, Page
 
 from review_ui.access.policy import AccessPolicy
@@ -29,6 +30,7 @@ WHOLE, WITHOUT_PROXY, DAMAGED, NEXT = 1, 2, 3, 4
 NO_WEBCODECS = "delete window.VideoDecoder"
 SOURCES = {"webcodecs": (WHOLE, ""), "video": (WHOLE, NO_WEBCODECS), "jpeg": (WITHOUT_PROXY, "")}
 NS = 1_000_000_000
+VIEWS_AFTER = "([method, given]) => viewsAfter(method, given)"
 
 COUNT_WHAT_IS_OPEN = """
 window.open_ = {frames: 0, bitmaps: 0, decoders: 0, peak: 0};
@@ -48,6 +50,17 @@ window.VideoDecoder = class extends VideoDecoder {
 };
 const decodePicture = window.createImageBitmap;
 window.createImageBitmap = async (...given) => counted(await decodePicture(...given), "bitmaps");
+"""
+
+NUMBER_FRAMES_IN_PAIRS = """
+window.VideoDecoder = class extends VideoDecoder {
+  constructor({output, error}) {
+    super({error, output: (frame) => {
+      output(new VideoFrame(frame, {timestamp: frame.timestamp & ~1}));
+      frame.close();
+    }});
+  }
+};
 """
 
 
@@ -104,8 +117,12 @@ def expected(film: Film, t_ns: int) -> dict[str, int]:
 
 
 def seen(page: Page, number: int) -> dict[str, int]:
-    """The frame numbers read from the canvases, of this episode and each of its own camera."""
-    marks = page.evaluate("marks()")
+    """The frame numbers read from the canvases, as frames_of() checks them."""
+    return frames_of(page.evaluate("marks()"), number)
+
+
+def frames_of(marks: dict[str, dict[str, int]], number: int) -> dict[str, int]:
+    """The frame numbers of marks, which must be of this episode and each of its own camera."""
     for place, (name, mark) in enumerate(sorted(marks.items())):
         if mark["frame"] >= 0:
             assert (mark["camera"], mark["episode"]) == (place, number), f"{name} shows another's picture: {mark}"
@@ -119,10 +136,10 @@ def test_a_seek_shows_the_frame_recorded_last_on_every_camera(
     number, script = SOURCES[source]
     open_deck(page, address, number, at=NS, script=script)
     assert set(page.evaluate("deck.sources").values()) == {source}
-    for t_ns in random.Random(source).sample(range(int(SECONDS * NS)), 20):
-        page.evaluate("(t) => deck.seek(t)", t_ns)
-        assert seen(page, WHOLE) == expected(films[WHOLE], t_ns) == page.evaluate("deck.shown")
-        assert page.evaluate("deck.tNs") == t_ns
+    targets = random.Random(source).sample(range(int(SECONDS * NS)), 20)
+    for t_ns, view in zip(targets, page.evaluate(VIEWS_AFTER, ["seek", targets]), strict=True):
+        assert frames_of(view["marks"], WHOLE) == expected(films[WHOLE], t_ns) == view["shown"]
+        assert view["t"] == t_ns
 
 
 @pytest.mark.parametrize(
@@ -154,9 +171,10 @@ def test_every_step_moves_one_frame_forward_and_back(
 ) -> None:
     number, script = SOURCES[source]
     open_deck(page, address, number, at=films[WHOLE].times["front"][5], script=script)
-    for target in [*range(6, 32), *range(30, 12, -1)]:
-        page.evaluate("(n) => deck.step(n)", 1 if target > page.evaluate("deck.shown.front") else -1)
-        shown = seen(page, WHOLE)
+    targets = [*range(6, 32), *range(30, 12, -1)]
+    steps = [to - before for before, to in pairwise([5, *targets])]
+    for target, view in zip(targets, page.evaluate(VIEWS_AFTER, ["step", steps]), strict=True):
+        shown = frames_of(view["marks"], WHOLE)
         assert shown["front"] == target
         assert shown == expected(films[WHOLE], films[WHOLE].times["front"][target])
 
@@ -259,13 +277,70 @@ def test_a_pause_stays_at_the_time_that_was_shown(page: Page, address: str, film
 def test_a_seek_while_playing_goes_on_from_there(page: Page, address: str) -> None:
     open_deck(page, address, WHOLE)
     page.evaluate("deck.play(1)")
-    page.evaluate("deck.seek(2e9)")
-    page.wait_for_function("deck.tNs > 2.1e9 && deck.playing")
+    page.evaluate("deck.seek(2.6e9)")
+    page.wait_for_function("deck.tNs > 2.65e9 && deck.playing")
     page.wait_for_function("!deck.playing")
     assert page.evaluate("deck.tNs") == SECONDS * NS
     page.evaluate("deck.setRange([1e9, 1.2e9]), deck.play(4)")
     page.wait_for_function("!deck.playing")
     assert page.evaluate("deck.tNs") == 1.2 * NS
+
+
+def test_a_page_that_never_answers_fails_what_waits_for_it(page: Page) -> None:
+    spin = "(async () => { for (;;) await null; })()"
+    with pages_answer_within(0.5), pytest.raises(TimeoutError, match=r"did not answer within 0.5 s.*for \(;;\)"):
+        page.evaluate(spin)
+
+
+def test_a_host_that_always_seeks_again_does_not_freeze_the_tab(page: Page, address: str) -> None:
+    page.goto(address)
+    page.wait_for_function("window.deck")
+    with pages_answer_within(10):
+        draws = page.evaluate(
+            """async (module) => {
+              const {createDeck} = await import(module);
+              let draws = 0;
+              const places = {main: document.createElement("div"), strip: document.createElement("div")};
+              const restless = createDeck({...places, onTime: (tNs) => {
+                draws += 1;
+                restless.seek(1 - tNs);
+              }});
+              restless.load({episode_id: "none", duration_ns: 1, cameras: [], fault: null});
+              await new Promise((resolve) => setTimeout(resolve, 50));
+              restless.dispose();
+              return draws;
+            }""",
+            player_url("js/engine/deck.js"),
+        )
+    assert draws >= 2
+
+
+def test_pictures_that_are_overtaken_by_nothing_newer_are_asked_for_again_while_the_tab_goes_on(
+    page: Page, address: str, films: dict[int, Film]
+) -> None:
+    page.goto(address)
+    page.wait_for_function("window.deck")
+    with pages_answer_within(10):
+        tries = page.evaluate(
+            """async ([reel, source]) => {
+              const {Reel} = await import(reel);
+              const {OvertakenError} = await import(source);
+              const show = Reel.prototype.show;
+              let tries = 0;
+              Reel.prototype.show = async () => {
+                tries += 1;
+                throw new OvertakenError();
+              };
+              const shown = deck.load(await documentOf("e1"), {at: 1e9});
+              await new Promise((resolve) => setTimeout(resolve, 50));
+              Reel.prototype.show = show;
+              await shown;
+              return tries;
+            }""",
+            [player_url("js/engine/reel.js"), player_url("js/engine/source.js")],
+        )
+    assert tries >= 2
+    assert seen(page, WHOLE) == expected(films[WHOLE], NS)
 
 
 def test_before_its_first_frame_a_camera_is_blank_and_says_so(page: Page, address: str) -> None:
@@ -305,6 +380,17 @@ def test_a_damaged_proxy_gives_way_without_webcodecs_too(page: Page, address: st
     assert page.evaluate("deck.sources.side") == "jpeg"
 
 
+def test_a_decoder_that_leaves_frames_out_for_ever_gives_way_to_the_recorded_pictures(
+    page: Page, address: str, films: dict[int, Film]
+) -> None:
+    t_ns = films[WHOLE].times["front"][31]
+    with pages_answer_within(10):
+        open_deck(page, address, WHOLE, at=t_ns, script=NUMBER_FRAMES_IN_PAIRS)
+    assert page.evaluate("deck.sources.front") == "jpeg"
+    assert "are missing" in page.evaluate("deck.notes.front")
+    assert seen(page, WHOLE) == expected(films[WHOLE], t_ns)
+
+
 def test_a_camera_that_cannot_be_shown_says_why_beside_those_that_can(
     page: Page, address: str, films: dict[int, Film]
 ) -> None:
@@ -339,10 +425,8 @@ def test_a_click_in_the_strip_makes_that_camera_the_main_one(page: Page, address
     page.locator("#strip [data-camera=wrist]").click()
     assert page.evaluate("deck.main") == "wrist"
     assert page.locator("#main .tl-camera-main").get_attribute("data-camera") == "wrist"
-    assert page.locator("#strip figure").evaluate_all("all => all.map((each) => each.dataset.camera)") == [
-        "front",
-        "side",
-    ]
+    in_strip = "[...document.querySelectorAll('#strip figure')].map((each) => each.dataset.camera)"
+    assert page.evaluate(in_strip) == ["front", "side"]
     assert seen(page, WHOLE) == before
     page.evaluate("deck.step(1)")
     page.wait_for_function("!deck.pending")
@@ -362,24 +446,24 @@ def test_a_preloaded_episode_is_shown_without_asking_for_video(
     assert seen(page, NEXT) == expected(films[NEXT], 500_000_000)
 
 
-def test_sixty_episodes_in_a_row_leave_nothing_open(page: Page, address: str) -> None:
+def test_many_episodes_in_a_row_leave_nothing_open(page: Page, address: str) -> None:
     open_deck(page, address, WHOLE, at=NS, script=COUNT_WHAT_IS_OPEN)
     shown = page.evaluate("""async () => {
       const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
       const copy = async (k) => ({...await documentOf(k % 2 ? "e1" : "e4"), episode_id: `copy-${k}`});
       const episodes = [];
-      for (let k = 0; k < 60; k += 1) {
+      for (let k = 0; k < 24; k += 1) {
         await deck.load(await copy(k), {at: 1e9});
         episodes.push(marks().front.episode);
         deck.preload(await copy(k + 1), {at: 1e9});
         deck.preload(await copy(k + 2), {at: 1e9});
         if (k % 3 === 0) deck.play(2);
-        await pause(k % 10 === 0 ? 150 : 10);
+        await pause(k % 8 === 0 ? 150 : 10);
         if (k % 4 === 0) deck.step(1);
       }
       return episodes;
     }""")
-    assert shown == [WHOLE if k % 2 else NEXT for k in range(60)]
+    assert shown == [WHOLE if k % 2 else NEXT for k in range(24)]
     opened = page.evaluate("open_")
     assert opened["decoders"] <= 9
     assert opened["peak"] <= 400
@@ -423,11 +507,11 @@ def test_the_servers_own_documents_and_media_are_shown(chromium: Browser, marked
             film = Film(page.evaluate(fetched, make_id(number)), {})
             page.evaluate("(doc) => deck.load(doc, {at: 1e9})", film.document)
             assert set(page.evaluate("deck.sources").values()) == {"webcodecs"}
-            for t_ns in random.Random(number).sample(range(film.document["duration_ns"]), 12):
-                page.evaluate("(t) => deck.seek(t)", t_ns)
-                assert seen(page, number) == expected(film, t_ns)
+            targets = random.Random(number).sample(range(film.document["duration_ns"]), 12)
+            for t_ns, view in zip(targets, page.evaluate(VIEWS_AFTER, ["seek", targets]), strict=True):
+                assert frames_of(view["marks"], number) == expected(film, t_ns)
             page.wait_for_function("deck.exact")
-            assert seen(page, number) == expected(film, t_ns)
+            assert seen(page, number) == expected(film, targets[-1])
 
 
 def test_the_films_differ_in_their_timing(films: dict[int, Film]) -> None:

@@ -228,7 +228,10 @@ class ReelDeck {
     return Math.round(Math.min(Math.max(tNs, 0), this.#reel?.doc.duration_ns ?? 0));
   }
 
-  /** Shows a time, or a newer one asked for meanwhile: one is fetched at once, then the newest. */
+  /**
+   * Shows a time, or a newer one asked for meanwhile: one is fetched at once, then the newest, each in a turn of its own
+   * of the page's event loop, so that whatever is asked for again and again cannot freeze the tab.
+   */
   #move(tNs) {
     window.clearTimeout(this.#idle);
     this.#goal = tNs;
@@ -239,7 +242,10 @@ class ReelDeck {
 
   async #reachGoal() {
     try {
-      while (this.#goal !== null && this.#reel) await this.#approach(this.#reel, this.#goal);
+      while (this.#goal !== null && this.#reel) {
+        await this.#approach(this.#reel, this.#goal);
+        if (this.#goal !== null) await nextTurn();
+      }
     } finally {
       this.#moving = null;
     }
@@ -326,6 +332,11 @@ class ReelDeck {
     this.#told = told;
     this.#options.onState?.(state);
   }
+}
+
+/** Resolves once the page had its chance to do everything else that is due. */
+function nextTurn() {
+  return new Promise((resolve) => setTimeout(resolve));
 }
 
 /** @returns {Promise<boolean>} false if other frames were asked for meanwhile */
