@@ -9,14 +9,19 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import os
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import h5py
 import numpy as np
+from h5py import h5s
+from h5py.h5d import DatasetID
+from h5py.h5f import FileID
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
@@ -29,10 +34,7 @@ from teleloom.episode.streams import CAMERA_PREFIX, JOINTS, LAYOUTS, MAX_TIME_NS
 from teleloom.messages import Event
 
 MAX_JSON_BYTES = 64 * 1024 * 1024
-HASH_BLOCK_BYTES = 8 * 1024 * 1024
-FRAME_BLOCK_BYTES = 4 * 1024 * 1024
-FRAME_GAP_BYTES = 64 * 1024
-"""Frames that lie closer together than this are read at once: a call costs as much as reading over the gap."""
+HASH_BLOCK_BYTES = 1024 * 1024
 HDF5_FAULTS = (OSError, RuntimeError, KeyError, ValueError, TypeError, OverflowError, MemoryError, RecursionError)
 
 
@@ -59,7 +61,7 @@ class EpisodeReader:
 
     def __init__(self, path: Path) -> None:
         self.path = Path(path)
-        self._ends: dict[str, NDArray[np.uint64]] = {}
+        self._frames: dict[str, _Frames] = {}
         if not self.path.is_file():
             raise BadEpisodeError(self.path, "there is no such file", "check the path")
         remedy = "restore it from a copy; if its journal is still there, `teleloom recover` makes it again"
@@ -68,7 +70,6 @@ class EpisodeReader:
         try:
             with self._naming("has a structure that an episode must not have"):
                 self._objects = survey.objects(self._file, self.path.stat().st_size)
-            self._datasets: dict[str, h5py.Dataset] = {}
             self.meta: EpisodeMeta = self._read_meta(self._checked_head())
             self.stream_names: tuple[str, ...] = _stream_names(self._objects)
         except BaseException:
@@ -118,9 +119,9 @@ class EpisodeReader:
             members = sorted(path for path in self._objects if path.startswith(prefix))
             if name.startswith(CAMERA_PREFIX):
                 members = [path for path in members if path.removeprefix(prefix) not in ("data", "end")]
-            if any(self._dataset(path).dtype.kind not in "fiub" for path in members):
+            if any(self._objects[path].dtype.kind not in "fiub" for path in members):
                 raise ValueError("it has a column that is not numbers")
-            columns: Columns = {path.removeprefix(prefix): self._dataset(path)[()] for path in members}
+            columns: Columns = {path.removeprefix(prefix): self._array(path) for path in members}
             self._check_columns(name, columns)
             return columns
 
@@ -131,29 +132,18 @@ class EpisodeReader:
 
     def frame_bytes(self, camera: str, i: int) -> bytes:
         """Frame `i` (0 is the first) of a camera, encoded as it came. Raises IndexError beyond the last."""
-        end = self._frame_ends(camera)
-        if not 0 <= i < len(end):
-            raise IndexError(f"{self.path}: camera {camera!r} has frames 0 to {len(end) - 1}, not {i}")
-        with self._naming(f"frame {i} of camera {camera} cannot be read"):
-            start = int(end[i - 1]) if i else 0
-            data: NDArray[np.uint8] = self._dataset(f"streams/{CAMERA_PREFIX}{camera}/data")[start : int(end[i])]
-            return data.tobytes()
+        return next(self.frames(camera, [i]))
 
     def frames(self, camera: str, indices: Iterable[int]) -> Iterator[bytes]:
-        """The frames `indices` of a camera, one after another, read in blocks. Raises IndexError beyond the last."""
-        end = self._frame_ends(camera)
+        """The frames `indices` of a camera, one after another. Raises IndexError beyond the last."""
+        frames = self._frames_of(camera)
         rows = [int(i) for i in indices]
         for i in rows:
-            if not 0 <= i < len(end):
-                raise IndexError(f"{self.path}: camera {camera!r} has frames 0 to {len(end) - 1}, not {i}")
-        spans = [(int(end[i - 1]) if i else 0, int(end[i])) for i in rows]
-        data = self._dataset(f"streams/{CAMERA_PREFIX}{camera}/data")
-        for block in _blocks(spans):
-            first, last = block[0][0], block[-1][1]
-            with self._naming(f"frames of camera {camera} cannot be read"):
-                content = data[first:last].data
-            for start, stop in block:
-                yield bytes(content[start - first : stop - first])
+            if not 0 <= i < len(frames.end):
+                raise IndexError(f"{self.path}: camera {camera!r} has frames 0 to {len(frames.end) - 1}, not {i}")
+        with self._naming(f"frames of camera {camera} cannot be read"):
+            for i in rows:
+                yield frames[i]
 
     def steps(self, rate_hz: float | None = None) -> Steps:
         """The stored step table, or the one that the same function gives at another rate."""
@@ -166,10 +156,10 @@ class EpisodeReader:
     def events(self) -> list[Event]:
         """The events in time order."""
         with self._naming("has events that cannot be read"):
-            t_ns, seq = self._dataset("events/t_ns")[()], self._dataset("events/seq")[()]
+            t_ns, seq = self._array("events/t_ns"), self._array("events/seq")
             if t_ns.dtype != np.int64 or seq.dtype != np.int64 or t_ns.shape != seq.shape or t_ns.ndim != 1:
                 raise ValueError("their times are not two int64 columns of one length")
-            texts = [survey.texts(self._dataset(f"events/{column}")) for column in ("kind", "reason")]
+            texts = [survey.texts(h5py.Dataset(self._objects[f"events/{column}"])) for column in ("kind", "reason")]
             lines = self._text("events/json").split("\n") if len(t_ns) else []
             return [
                 Event(t_ns=int(t), seq=int(s), kind=kind, reason=reason, data=_json_object(data))
@@ -202,11 +192,12 @@ class EpisodeReader:
         except HDF5_FAULTS as error:
             raise BadEpisodeError(self.path, f"{fault} ({error})", remedy) from None
 
-    def _dataset(self, path: str) -> h5py.Dataset:
-        # Wrapped when first read: an episode has some sixty datasets, and most readers want a few.
-        if path not in self._datasets:
-            self._datasets[path] = h5py.Dataset(self._objects[path])
-        return self._datasets[path]
+    def _array(self, path: str) -> NDArray[Any]:
+        # By HDF5's own handle: h5py's object takes three times as long for a column, of which an episode has sixty.
+        dataset = self._objects[path]
+        values = np.empty(dataset.shape, dataset.dtype)
+        dataset.read(h5s.ALL, h5s.ALL, values)
+        return values
 
     def _checked_head(self) -> dict[str, Any]:
         with self._naming("has a head that cannot be read"):
@@ -231,10 +222,10 @@ class EpisodeReader:
             return meta
 
     def _text(self, name: str) -> str:
-        dataset = self._dataset(name)
+        dataset = self._objects[name]
         if dataset.dtype.kind != "S" or dataset.shape != () or dataset.dtype.itemsize > MAX_JSON_BYTES:
             raise ValueError(f"/{name} is no single fixed-length string of at most {MAX_JSON_BYTES} bytes")
-        return bytes(dataset[()]).decode()
+        return bytes(self._array(name).item()).decode()
 
     def _check_columns(self, name: str, columns: Columns) -> None:
         rows = columns["t_ns"].shape[:1]
@@ -256,23 +247,25 @@ class EpisodeReader:
         if len(t_ns) and (t_ns[0] < 0 or t_ns[-1] > MAX_TIME_NS or np.any(t_ns[1:] < t_ns[:-1])):
             raise ValueError("its times are not in order")
 
-    def _frame_ends(self, camera: str) -> NDArray[np.uint64]:
-        if camera not in self._ends:
+    def _frames_of(self, camera: str) -> _Frames:
+        if camera not in self._frames:
             rows = len(self.stream(f"{CAMERA_PREFIX}{camera}")["t_ns"])
             with self._naming(f"camera {camera} is not sound"):
                 prefix = f"streams/{CAMERA_PREFIX}{camera}/"
-                end, data = self._dataset(prefix + "end")[()], self._dataset(prefix + "data")
-                if end.dtype != np.uint64 or end.shape != (rows,) or data.dtype != np.uint8 or data.ndim != 1:
+                end, data = self._array(prefix + "end"), self._objects[prefix + "data"]
+                if end.dtype != np.uint64 or end.shape != (rows,) or data.dtype != np.uint8 or data.rank != 1:
                     raise ValueError("`end` must be uint64, one for each row, and `data` flat uint8")
-                if np.any(end[1:] < end[:-1]) or (rows and int(end[-1]) > len(data)):
+                if np.any(end[1:] < end[:-1]) or (rows and int(end[-1]) > data.shape[0]):
                     raise ValueError("`end` does not grow, or points past the data")
-                self._ends[camera] = end
-        return self._ends[camera]
+                # HDF5 gives an offset even where nothing was ever written.
+                offset = data.get_offset() if data.get_storage_size() == data.shape[0] else None
+                self._frames[camera] = _Frames(end, data, self._file.id, offset)
+        return self._frames[camera]
 
     def _stored_steps(self) -> Steps:
         with self._naming("has a step table that is not sound"):
             head = survey.attributes(self._file["steps"])
-            table = {name: self._dataset(f"steps/{name}")[()] for name in STEP_COLUMNS}
+            table = {name: self._array(f"steps/{name}") for name in STEP_COLUMNS}
             streams = {
                 name: self._aligned(name)
                 for name in self.stream_names
@@ -287,8 +280,8 @@ class EpisodeReader:
 
     def _aligned(self, name: str) -> AlignedStream:
         group = f"steps/streams/{name}"
-        index, age_ns, valid = (self._dataset(f"{group}/{column}")[()] for column in ALIGNED_COLUMNS)
-        rows = self._dataset(f"streams/{name}/t_ns").shape[0]
+        index, age_ns, valid = (self._array(f"{group}/{column}") for column in ALIGNED_COLUMNS)
+        rows = self._objects[f"streams/{name}/t_ns"].shape[0]
         if index.dtype != np.int64 or np.any(index < -1) or np.any(index >= rows):
             raise ValueError(f"steps of {name} point outside its {rows} rows")
         return AlignedStream(index, age_ns, valid, int(survey.attributes(self._file[group])["max_age_ns"]))
@@ -301,31 +294,44 @@ class EpisodeReader:
             digest.update(f"{column} {values.dtype.str} {values.shape}".encode())
             digest.update(np.ascontiguousarray(values).data)
         if name.startswith(CAMERA_PREFIX):
-            digest.update(self._frame_ends(name.removeprefix(CAMERA_PREFIX)).tobytes())
-            data = self._dataset(f"streams/{name}/data")
+            frames = self._frames_of(name.removeprefix(CAMERA_PREFIX))
+            digest.update(frames.end.tobytes())
+            num_bytes = frames.data.shape[0]
             with self._naming(f"frames of {name} cannot be read"):
-                for start in range(0, len(data), HASH_BLOCK_BYTES):
-                    digest.update(data[start : start + HASH_BLOCK_BYTES].data)
+                for start in range(0, num_bytes, HASH_BLOCK_BYTES):
+                    digest.update(frames.content(start, min(start + HASH_BLOCK_BYTES, num_bytes)))
         return digest.hexdigest()
+
+
+@dataclass(frozen=True)
+class _Frames:
+    """The frames of a camera, one after another in `data`, which ends with the last or later; frame i ends at end[i].
+
+    offset: where in the file the data begin; None when they do not lie there in one piece.
+    """
+
+    end: NDArray[np.uint64]
+    data: DatasetID
+    file: FileID
+    offset: int | None
+
+    def __getitem__(self, i: int) -> bytes:
+        return self.content(int(self.end[i - 1]) if i else 0, int(self.end[i]))
+
+    def content(self, start: int, stop: int) -> bytes:
+        """The bytes from `start` to `stop`. Raises OSError where the file has become too short."""
+        if self.offset is None:
+            return bytes(h5py.Dataset(self.data)[start:stop].data)
+        # Past HDF5, which copies through an array of zeros and takes four times as long.
+        content = os.pread(self.file.get_vfd_handle(), stop - start, self.offset + start)
+        if len(content) != stop - start:
+            raise OSError(f"the file ends at byte {self.offset + start + len(content)}")
+        return content
 
 
 def _stream_names(paths: Iterable[str]) -> tuple[str, ...]:
     times = (path.removeprefix("streams/") for path in paths if path.startswith("streams/"))
     return tuple(sorted(path.removesuffix("/t_ns") for path in times if path.endswith("/t_ns")))
-
-
-def _blocks(spans: Sequence[tuple[int, int]]) -> Iterator[list[tuple[int, int]]]:
-    """Spans of bytes, as they come, in groups to be read at once: in order, close together, and not too much."""
-    block: list[tuple[int, int]] = []
-    for start, stop in spans:
-        if block:
-            in_order = block[-1][0] <= start <= block[-1][1] + FRAME_GAP_BYTES and stop >= block[-1][1]
-            if not in_order or stop - block[0][0] > FRAME_BLOCK_BYTES:
-                yield block
-                block = []
-        block.append((start, stop))
-    if block:
-        yield block
 
 
 def _check_steps(steps: Steps, joints: int) -> None:
