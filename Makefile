@@ -18,7 +18,7 @@ review:
 
 test: lint
 	@scripts/monado.sh
-	@$(BIN)/python -m pytest -m "not long" --timeout 300
+	@$(BIN)/python -m pytest -m "not long" --timeout 300 --hypothesis-profile ci
 
 test-long: lint
 	@scripts/monado.sh
