@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from dataset_builder.exchange.departures import ABOUT_FORMAT, ABOUT_VERSION
+from dataset_builder.exchange.foreign import ImportOptions
 from dataset_builder.exchange.imported import ImportedCamera, ImportedEpisode, RawArray, UnimportableError
-from dataset_builder.exchange.report import ImportOptions
 from teleloom.config import describe
 from teleloom.episode.meta import EpisodeMeta, Instruction
 

@@ -12,6 +12,8 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from dataset_builder.exchange import formats
+
 if TYPE_CHECKING:
     from dataset_builder.exchange.exporting import ExportReport
     from dataset_builder.exchange.report import ImportReport
@@ -39,7 +41,7 @@ Examples:
 
 @click.command(epilog=_EXPORT_EXAMPLES)
 @click.argument("root", type=click.Path(path_type=Path, exists=True, file_okay=False))
-@click.option("--to", "target", type=click.Choice(["lerobot", "robomimic", "aloha"]), required=True, help="The format.")
+@click.option("--to", "target", type=click.Choice(formats.EXPORTED), required=True, help="The format.")
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), required=True, help="The folder to make.")
 @click.option("--name", help="Name of the dataset; the manifest's by default.")
 @click.option("-c", "--config", type=click.Path(path_type=Path, dir_okay=False), help="The build manifest, YAML.")
@@ -71,8 +73,7 @@ def export(
     from dataset_builder.build.run import DatasetExistsError, NothingToBuildError
     from dataset_builder.commands.manifests import load_manifest
     from dataset_builder.commands.progress import progress_bar
-    from dataset_builder.exchange.exporting import ExportOptionError, UnexportableError
-    from dataset_builder.exchange.formats import exporter
+    from dataset_builder.exchange.exporting import ExportOptionError, UnexportableError, export_dataset
     from dataset_builder.rules.filters import TaskErasedError
     from dataset_builder.source.select import select_episodes
     from teleloom.catalog import Catalog, CatalogError
@@ -83,10 +84,12 @@ def export(
     refusals = (ConfigError, CatalogError, ExportOptionError, UnexportableError, TaskErasedError, MissingExtraError)
     try:
         manifest = load_manifest(config, name, None)
-        module = exporter(target)
+        module = formats.exporter(target)
         with Catalog.open(catalog_url or root, root) as catalog, progress_bar(hidden=as_json) as progress:
             selection = select_episodes(catalog, root, manifest.select)
-            report = module.export(selection, manifest, out, chosen, force=force, dry_run=dry_run, progress=progress)
+            report = export_dataset(
+                module, selection, manifest, out, chosen, force=force, dry_run=dry_run, progress=progress
+            )
     except (*refusals, DatasetExistsError, NothingToBuildError) as error:
         raise click.ClickException(str(error)) from None
     except OSError as error:
@@ -110,7 +113,7 @@ def export(
 @click.option(
     "--from",
     "source",
-    type=click.Choice(["rlds", "lerobot", "robomimic", "aloha", "droid"]),
+    type=click.Choice(formats.IMPORTED),
     help="The format of DATASET; recognised by default.",
 )
 @click.option("--rate-hz", type=click.FloatRange(min=0, min_open=True), help="Steps a second, where it does not say.")
@@ -152,9 +155,8 @@ def import_(
     Exit code: 0 all is in, 3 some episodes could not be imported and the others are in, 1 nothing is, 2 wrong usage.
     """
     from dataset_builder.commands.progress import progress_bar
-    from dataset_builder.exchange.formats import detect, importer
+    from dataset_builder.exchange.foreign import ForeignDatasetError, ImportOptions
     from dataset_builder.exchange.register import import_dataset
-    from dataset_builder.exchange.report import ForeignDatasetError, ImportOptions
     from teleloom.catalog import Catalog, CatalogError
     from teleloom.config import ConfigError
     from teleloom.extras import MissingExtraError
@@ -172,7 +174,7 @@ def import_(
             map=entries,
             jpeg_quality=jpeg_quality,
         )
-        opened = importer(source or detect(dataset)).open_dataset(dataset, options)
+        opened = formats.open_dataset(dataset, options, source)
         root.mkdir(parents=True, exist_ok=True)
         with Catalog.open(catalog_url or root, root) as catalog, progress_bar(hidden=as_json) as progress:
             report = import_dataset(opened, root, catalog, progress)

@@ -18,12 +18,12 @@ import simplejpeg
 from numpy.typing import NDArray
 
 from dataset_builder.build.shards import read_episode, resized
-from dataset_builder.exchange.report import Progress
 from dataset_builder.layouts.shared import actions
 from dataset_builder.ledger import Emitted, Rejected, UnfitEpisodeError
 from dataset_builder.manifest import BuildManifest
 from dataset_builder.rules.splits import TEST, TRAIN, VAL, assign, position
 from dataset_builder.source.candidates import Candidate
+from dataset_builder.source.gather import Progress
 from dataset_builder.source.trajectory import Trajectory
 from teleloom.episode.meta import EpisodeMeta, Instruction
 from teleloom.episode.reader import BadEpisodeError, EpisodeReader

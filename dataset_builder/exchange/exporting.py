@@ -6,16 +6,16 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from dataset_builder.build.place import folder_in_place, tidy
 from dataset_builder.build.run import DatasetExistsError, NothingToBuildError
 from dataset_builder.exchange.departures import Berth, Departure, Departures, Known, berth
-from dataset_builder.exchange.report import NotCarried, Progress
+from dataset_builder.exchange.report import NotCarried
 from dataset_builder.ledger import Ledger, Rejected, UnfitEpisodeError, why_none
 from dataset_builder.manifest import BuildManifest
 from dataset_builder.source.candidates import Selection
-from dataset_builder.source.gather import gather
+from dataset_builder.source.gather import Progress, gather
 from teleloom.files import write_json
 
 LEDGER = "ledger.json"
@@ -61,38 +61,54 @@ class ExportReport:
         }
 
 
-Write = Callable[[Path, Departures], None]
-"""Writes the episodes into an empty folder."""
+@dataclass(frozen=True)
+class Writing:
+    """How a format writes a dataset. write: the episodes into an empty folder, each counted with `departures.wrote`.
 
-Check = Callable[[Departure], None]
-"""Raises UnexportableError for an episode that the format cannot hold."""
+    check: raises UnexportableError for an episode that the format cannot hold. needs_joints: an episode of which no
+    joints are known cannot be in. whole_rate: all episodes must have one rate, a whole number.
+    """
+
+    write: Callable[[Path, Departures], None]
+    check: Callable[[Departure], None] | None = None
+    needs_joints: bool = False
+    whole_rate: bool = False
+    not_carried: tuple[NotCarried, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
-def export_whole(
-    format: str,
+class Exporter(Protocol):
+    """A module that writes a format. EXPORT_OPTIONS: its own options, and what each can be, the default first."""
+
+    FORMAT: str
+    EXPORT_OPTIONS: Mapping[str, tuple[str, ...]]
+
+    def writing(self, choice: Mapping[str, str]) -> Writing:
+        """How to write it with these options, every one of EXPORT_OPTIONS. Raises MissingExtraError."""
+        ...
+
+
+def export_dataset(
+    exporter: Exporter,
     selection: Selection,
     manifest: BuildManifest,
     out: Path,
-    write: Write,
+    options: Mapping[str, str],
     *,
     force: bool,
     dry_run: bool,
     progress: Progress,
-    check: Check | None = None,
-    needs_joints: bool = False,
-    whole_rate: bool = False,
-    not_carried: Sequence[NotCarried] = (),
-    notes: Sequence[str] = (),
 ) -> ExportReport:
-    """Export the selected episodes to the folder `out`, with the ledger and the report beside what `write` writes.
+    """Export the selected episodes to the folder `out`, with the ledger and the report beside what the format has.
 
-    dry_run: read, decode and `check` every episode instead, and write nothing; an `out` that would be refused is a
-    warning then. needs_joints: an episode of which no joints are known cannot be in. whole_rate: all episodes must have
-    one rate, a whole number.
+    dry_run: read, decode and check every episode instead, and write nothing; an `out` that would be refused is a
+    warning then.
 
-    Raises DatasetExistsError unless `force`, NothingToBuildError when no episode of the train split is left,
-    UnexportableError, TaskErasedError, and OSError when the disk refuses; `out` then stays as it was.
+    Raises ExportOptionError, DatasetExistsError unless `force`, NothingToBuildError when no episode of the train split
+    is left, UnexportableError, TaskErasedError, MissingExtraError, and OSError when the disk refuses; `out` then stays
+    as it was.
     """
+    writing = exporter.writing(_chosen(options, exporter.EXPORT_OPTIONS))
     taken = f"{out} exists already; export to another folder, or replace this one with --force"
     is_refused = out.exists() and not force
     if not dry_run:
@@ -100,9 +116,9 @@ def export_whole(
         if is_refused:
             raise DatasetExistsError(taken)
     gathered = gather(selection.candidates, manifest, progress, berth)
-    berths, rejected = _of_known_arms(gathered.kept, needs_joints)
-    if whole_rate:
-        berths, others = _of_one_rate(format, berths)
+    berths, rejected = _of_known_arms(gathered.kept, writing.needs_joints)
+    if writing.whole_rate:
+        berths, others = _of_one_rate(exporter.FORMAT, berths)
         rejected += others
     rejected = [*selection.rejected, *gathered.rejected, *rejected]
     departures = Departures(berths, manifest, progress, rejected)
@@ -112,25 +128,25 @@ def export_whole(
         if not departures.train_ids:
             raise NothingToBuildError(f"no episode is left to train on:{why_none(departures.rejected)}")
         return ExportReport(
-            format,
+            exporter.FORMAT,
             out,
             Ledger(selection.inputs, tuple(departures.emitted), tuple(departures.rejected)),
             departures.splits(),
-            (*_never_carried(manifest), *not_carried),
+            (*_never_carried(manifest), *writing.not_carried),
             (*warnings, taken) if dry_run and is_refused else warnings,
-            tuple(notes),
+            writing.notes,
             {episode: said for episode, said in departures.episode_notes.items() if said},
             dry_run,
         )
 
     if dry_run:
         for departure in departures:
-            if check is not None:
-                check(departure)
+            if writing.check is not None:
+                writing.check(departure)
             departures.wrote(departure, "")
         return report()
     with folder_in_place(out, may_replace=force) as folder:
-        write(folder, departures)
+        writing.write(folder, departures)
         done = report()
         write_json(folder / LEDGER, done.ledger.to_json())
         write_json(folder / REPORT, {key: value for key, value in done.to_json().items() if key not in _OF_THE_RUN})
@@ -140,7 +156,7 @@ def export_whole(
 _OF_THE_RUN = ("path", "dry_run")
 
 
-def chosen(options: Mapping[str, str], allowed: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
+def _chosen(options: Mapping[str, str], allowed: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
     """The options with their defaults, the first of the values allowed. Raises ExportOptionError."""
     for name, value in options.items():
         if name not in allowed:

@@ -1,71 +1,55 @@
-"""The formats that can be imported and exported, each loaded when it is used."""
+"""The formats that can be imported and exported: a folder each, with an `importer.py`, an `exporter.py`, or both.
+
+A format's module is loaded when it is used, so that naming them costs nothing.
+"""
 
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Protocol, cast
+from typing import TYPE_CHECKING, cast
 
-from dataset_builder.exchange.exporting import ExportReport
-from dataset_builder.exchange.report import ForeignDatasetError, Importer, Progress
-from dataset_builder.manifest import BuildManifest
-from dataset_builder.source.candidates import Selection
+if TYPE_CHECKING:
+    from dataset_builder.exchange.exporting import Exporter
+    from dataset_builder.exchange.foreign import ForeignDataset, Importer, ImportOptions
 
-
-class Exporter(Protocol):
-    """A module that writes a format. EXPORT_OPTIONS: its own options, and what each can be, the default first."""
-
-    EXPORT_OPTIONS: Mapping[str, tuple[str, ...]]
-
-    def export(
-        self,
-        selection: Selection,
-        manifest: BuildManifest,
-        out: Path,
-        options: Mapping[str, str],
-        *,
-        force: bool,
-        dry_run: bool = False,
-        progress: Progress,
-    ) -> ExportReport:
-        """Write the dataset as the folder `out`, whole or not at all; in a dry run, say what would be. Raises
-        ExportOptionError for a wrong option."""
-        ...
-
-
-IMPORTERS = {
-    "rlds": "dataset_builder.exchange.rlds.importer",
-    "lerobot": "dataset_builder.exchange.lerobot.importer",
-    "robomimic": "dataset_builder.exchange.robomimic",
-    "aloha": "dataset_builder.exchange.aloha",
-    "droid": "dataset_builder.exchange.droid",
-}
+IMPORTED = ("rlds", "lerobot", "robomimic", "aloha", "droid")
 """In the order in which they are tried when nobody says which it is."""
 
-EXPORTERS = {
-    "lerobot": "dataset_builder.exchange.lerobot.exporter",
-    "robomimic": "dataset_builder.exchange.robomimic",
-    "aloha": "dataset_builder.exchange.aloha",
-}
+EXPORTED = ("lerobot", "robomimic", "aloha")
+MAPPED = ("rlds",)
+"""Those whose keys differ from dataset to dataset, so that a map says where things are."""
 
 
 def importer(name: str) -> Importer:
     """The importer of a format. Raises MissingExtraError when a package that it needs is not installed."""
-    return cast(Importer, importlib.import_module(IMPORTERS[name]))
+    return cast("Importer", importlib.import_module(f"dataset_builder.exchange.{name}.importer"))
 
 
 def exporter(name: str) -> Exporter:
     """The exporter of a format. Raises MissingExtraError when a package that it needs is not installed."""
-    return cast(Exporter, importlib.import_module(EXPORTERS[name]))
+    return cast("Exporter", importlib.import_module(f"dataset_builder.exchange.{name}.exporter"))
 
 
 def detect(path: Path) -> str:
     """The format of the dataset at `path`. Raises ForeignDatasetError when none or several recognise it."""
-    found = [name for name in IMPORTERS if importer(name).recognises(path)]
+    from dataset_builder.exchange.foreign import ForeignDatasetError
+
+    found = [name for name in IMPORTED if importer(name).recognises(path)]
     if len(found) == 1:
         return found[0]
     if found:
         raise ForeignDatasetError(f"{path} looks like {' and like '.join(found)}; say which with --from")
-    sought = "; ".join(f"{name}: {importer(name).LOOKS_FOR}" for name in IMPORTERS)
+    sought = "; ".join(f"{name}: {importer(name).LOOKS_FOR}" for name in IMPORTED)
     raise ForeignDatasetError(f"{path} is no dataset that is known here. Looked for {sought}. Say which with --from")
+
+
+def open_dataset(path: Path, options: ImportOptions, name: str | None = None) -> ForeignDataset:
+    """The dataset at `path`, of the format `name` or of the one that it looks like. Raises ForeignDatasetError, and
+    MissingExtraError."""
+    from dataset_builder.exchange.foreign import ForeignDatasetError
+
+    name = name or detect(path)
+    if name not in MAPPED and (options.map or options.profile):
+        raise ForeignDatasetError(f"a dataset of {name} says itself what is what: leave --map and --profile out")
+    return importer(name).open_dataset(path, options)

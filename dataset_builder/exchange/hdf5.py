@@ -1,10 +1,10 @@
-"""What exports to HDF5 share: our own group beside the format's, and reading files that anybody may have written."""
+"""HDF5 files that anybody may have written: what is in them, and never more than can be held."""
 
 from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,10 +13,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from dataset_builder.exchange.arriving import MAX_DOCUMENT_CHARS, About
-from dataset_builder.exchange.departures import Departure
 from dataset_builder.exchange.imported import ImportedCamera, UnimportableError, encode_pixels
-from dataset_builder.manifest import BuildManifest
 
 Arrays = dict[str, h5py.Dataset]
 
@@ -26,24 +23,8 @@ MAX_NUMBERS_BYTES = 1024 * 1024 * 1024
 """Of what is read at once: one array, one image, all arrays of an episode. A file can claim any size for an array that
 was never written."""
 
-OURS = "teleloom"
-"""The group that readers of the format do not look into: `about`, `steps/<column>` and `jpeg/<key>/{data,end}`."""
-
 FAULTS = (OSError, KeyError, RuntimeError, TypeError, ValueError, IndexError, AttributeError)
 """What h5py and numpy raise at a file that is damaged or of another shape than expected."""
-
-
-def write_ours(parent: h5py.Group, departure: Departure, manifest: BuildManifest, *, jpegs: bool) -> None:
-    """Write our group into `parent`: the step columns, the document and, where asked for, the JPEG bytes."""
-    group = parent.create_group(OURS)
-    group.create_dataset("about", data=np.bytes_(departure.about(manifest).encode()))
-    for name, values in departure.columns().items():
-        group.create_dataset(f"steps/{name}", data=values)
-    if jpegs:
-        for key, frames in departure.images.items():
-            ends = np.cumsum([len(frame) for frame in frames], dtype=np.uint64)
-            group.create_dataset(f"jpeg/{key}/data", data=np.frombuffer(b"".join(frames), dtype=np.uint8))
-            group.create_dataset(f"jpeg/{key}/end", data=ends)
 
 
 def member(group: h5py.Group, path: str) -> h5py.Group | h5py.Dataset:
@@ -96,18 +77,6 @@ def arrays(group: h5py.Group) -> Arrays:
     return found
 
 
-def read_about(found: Arrays) -> About | None:
-    """The document of our group; None where there is no such group. Raises UnimportableError."""
-    dataset = found.get(f"{OURS}/about")
-    if dataset is None:
-        return None
-    if dataset.dtype.kind != "S" or dataset.shape != () or dataset.dtype.itemsize > MAX_DOCUMENT_CHARS:
-        raise UnimportableError(
-            "bad-metadata", f"/{OURS}/about is no single text of at most {MAX_DOCUMENT_CHARS} bytes"
-        )
-    return About.parse(bytes(dataset[()]).decode())
-
-
 def whole(dataset: h5py.Dataset) -> NDArray[Any]:
     """All of an array. Raises UnimportableError for one that is larger than MAX_ARRAY_BYTES."""
     if dataset.nbytes > MAX_ARRAY_BYTES:
@@ -129,29 +98,6 @@ def whole_of_each(found: Mapping[str, h5py.Dataset]) -> dict[str, NDArray[Any]]:
 def numbers(found: Mapping[str, h5py.Dataset], count: int) -> dict[str, NDArray[Any]]:
     """The arrays that hold a row of numbers for each of `count` steps. Raises UnimportableError when too large."""
     return whole_of_each({name: data for name, data in found.items() if is_numbers(data, count)})
-
-
-def read_columns(found: Arrays) -> dict[str, NDArray[Any]]:
-    """The step columns of our group."""
-    prefix = f"{OURS}/steps/"
-    return whole_of_each({name.removeprefix(prefix): data for name, data in found.items() if name.startswith(prefix)})
-
-
-def read_jpegs(found: Arrays) -> dict[str, ImportedCamera]:
-    """The JPEGs of our group by image key; none where the export left them out."""
-    cameras = {}
-    prefix, suffix = f"{OURS}/jpeg/", "/end"
-    for name in sorted(found):
-        if not (name.startswith(prefix) and name.endswith(suffix)):
-            continue
-        key = name.removeprefix(prefix).removesuffix(suffix)
-        ends, data = whole(found[name]).astype(np.int64), found[f"{prefix}{key}/data"]
-        sizes = np.diff(ends, prepend=0)
-        if ends.ndim != 1 or np.any((sizes < 0) | (sizes > MAX_IMAGE_BYTES)) or (len(ends) and ends[-1] != len(data)):
-            raise UnimportableError("broken-image", f"the frames of '{key}' do not lie one after another")
-        starts = [0, *ends[:-1].tolist()]
-        cameras[key] = ImportedCamera([data[s:e].tobytes() for s, e in zip(starts, ends.tolist(), strict=True)])
-    return cameras
 
 
 def write_pixels(group: h5py.Group, key: str, frames: Iterator[NDArray[np.uint8]], count: int, **options: Any) -> None:
@@ -193,6 +139,11 @@ def is_numbers(dataset: h5py.Dataset, count: int) -> bool:
     return bool(dataset.dtype.kind in "fiub" and dataset.ndim in (1, 2) and dataset.shape[0] == count)
 
 
+def attributes_but(group: h5py.Group, known: Collection[str]) -> tuple[str, ...]:
+    """The names of what hangs on a group beside its members, but for what is `known`."""
+    return tuple(f"attribute {name}" for name in sorted(group.attrs) if name not in known)
+
+
 def text_of(value: Any) -> str:
     """An attribute or a scalar as text; "" for what is none. Some writers keep bytes, others arrays of one."""
     while isinstance(value, np.ndarray) and value.size:
@@ -218,6 +169,18 @@ def files(path: Path, pattern: str) -> Sequence[Path]:
     if path.is_file():
         return [path]
     return sorted(path.glob(pattern), key=lambda file: (_number(file.stem), file.name))
+
+
+def first_has(path: Path, pattern: str, looks_right: Callable[[h5py.File], bool]) -> bool:
+    """Whether the first of `files` is HDF5 and looks right; never raises."""
+    try:
+        found = files(path, pattern)
+        if not found or not h5py.is_hdf5(found[0]):
+            return False
+        with h5py.File(found[0], "r") as file:
+            return looks_right(file)
+    except FAULTS:
+        return False
 
 
 def _number(stem: str) -> int:

@@ -10,17 +10,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from dataset_builder.exchange.foreign import ForeignDataset, ForeignDatasetError
 from dataset_builder.exchange.imported import AlreadyImportedError, ImportedEpisode, UnimportableError
 from dataset_builder.exchange.imported_file import write_imported
-from dataset_builder.exchange.report import (
-    ForeignDataset,
-    ForeignDatasetError,
-    Imported,
-    ImportReport,
-    Progress,
-    RejectedSource,
-    Skipped,
-)
+from dataset_builder.exchange.report import Imported, ImportReport, RejectedSource, Skipped
+from dataset_builder.source.gather import Progress
 from teleloom.catalog import Catalog, UnknownEpisodeError
 from teleloom.episode.layout import EPISODES_FOLDER, SUFFIX, episode_path
 from teleloom.episode.reader import EpisodeReader

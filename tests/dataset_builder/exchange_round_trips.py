@@ -12,10 +12,10 @@ from conftest import Station
 from synthetic_episodes import Episode, camera_stream, frames_of
 
 from dataset_builder.build.shards import read_episode
-from dataset_builder.exchange.exporting import ExportReport
-from dataset_builder.exchange.formats import detect, exporter, importer
+from dataset_builder.exchange.exporting import ExportReport, export_dataset
+from dataset_builder.exchange.foreign import ImportOptions
+from dataset_builder.exchange.formats import exporter, open_dataset
 from dataset_builder.exchange.imported import ImportedEpisode, unknown_robot
-from dataset_builder.exchange.report import ImportOptions
 from dataset_builder.layouts.shared import actions
 from dataset_builder.manifest import BuildManifest
 from dataset_builder.rules.splits import Splits
@@ -25,6 +25,12 @@ from teleloom.episode.reader import EpisodeReader
 
 MANIFEST = BuildManifest(name="kitchen", splits=Splits(val_fraction=0.3, test_fraction=0.2))
 UNICODE = "Häng die Tasse an den Haken – 杯子 ☕"
+
+
+def furnished_station(folder: Path) -> Station:
+    """The furnished station of a test session, which no test changes: made by the module that asks for it first."""
+    root = folder / "furnished"
+    return Station(root) if root.is_dir() else furnish(root)
 
 
 def furnish(root: Path) -> Station:
@@ -57,16 +63,29 @@ def broken_episode(station: Station) -> str:
 
 
 def exported(
-    station: Station, target: str, out: Path, manifest: BuildManifest = MANIFEST, **options: str
+    station: Station,
+    target: str,
+    out: Path,
+    manifest: BuildManifest = MANIFEST,
+    *,
+    force: bool = False,
+    **options: str,
 ) -> ExportReport:
-    return exporter(target).export(
-        station.select(manifest.select), manifest, out, options, force=False, progress=lambda *_: None
+    return export_dataset(
+        exporter(target),
+        station.select(manifest.select),
+        manifest,
+        out,
+        options,
+        force=force,
+        dry_run=False,
+        progress=lambda *_: None,
     )
 
 
 def imported(path: Path, **options: Any) -> list[ImportedEpisode]:
     """Every episode of a dataset, in a format that is recognised by itself."""
-    dataset = importer(detect(path)).open_dataset(path, ImportOptions(**options))
+    dataset = open_dataset(path, ImportOptions(**options))
     episodes = [source.read() for source in dataset.sources]
     assert dataset.count == len(episodes)
     return episodes

@@ -79,7 +79,7 @@ def test_an_unknown_folder_is_refused_with_all_that_was_looked_for(tmp_path: Pat
     (tmp_path / "folder").mkdir()
     result = run(import_, tmp_path / "folder", tmp_path / "station")
     assert result.exit_code == 1
-    for name in formats.IMPORTERS:
+    for name in formats.IMPORTED:
         assert f"{name}: " in result.stderr
     assert not (tmp_path / "station").exists()
 
@@ -125,15 +125,15 @@ def test_help_shows_examples_and_every_format() -> None:
     imported, exported = run(import_, "--help").output, run(export, "--help").output
     assert "teleloom import datasets/kitchen/1.0.0 station" in imported
     assert "teleloom export station --to lerobot" in exported
-    assert f"--from [{'|'.join(formats.IMPORTERS)}]" in imported
-    assert f"--to [{'|'.join(formats.EXPORTERS)}]" in exported
+    assert f"--from [{'|'.join(formats.IMPORTED)}]" in imported
+    assert f"--to [{'|'.join(formats.EXPORTED)}]" in exported
 
 
 _SLOW_IMPORT = """
 import sys, time
 from pathlib import Path
 from dataset_builder.exchange.rlds import importer
-from dataset_builder.exchange.report import ImportOptions
+from dataset_builder.exchange.foreign import ImportOptions
 from dataset_builder.exchange.register import import_dataset
 from teleloom.catalog import Catalog
 
@@ -170,7 +170,40 @@ def test_a_killed_import_is_completed_by_the_next_without_doubles(
     assert list((tmp_path / "episodes").glob(".*")) == []
 
 
-@pytest.mark.parametrize("target", sorted(formats.EXPORTERS))
+_KILLED_EXPORT = """
+import os, signal, sys
+from dataset_builder.exchange.commands import export
+from dataset_builder.exchange import departures
+
+wrote = departures.Departures.wrote
+
+def wrote_one(self, departure, file):
+    wrote(self, departure, file)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+departures.Departures.wrote = wrote_one
+export()
+"""
+
+
+def test_a_killed_export_leaves_what_was_there_and_the_next_clears_up(station: Station, tmp_path: Path) -> None:
+    for seed in range(2):
+        station.add(Episode(seed=seed, seconds=0.6))
+    folder = tmp_path / "exported"
+    arguments = [str(station.root), "--to", "aloha", "--name", "kitchen", "--out", str(folder / "out"), "--force"]
+    assert run(export, *arguments).exit_code == 0
+    before = {path.name: path.read_bytes() for path in (folder / "out").iterdir()}
+    killed = subprocess.run([sys.executable, "-c", _KILLED_EXPORT, *arguments], cwd=Path(__file__).parents[2])
+    assert killed.returncode == -signal.SIGKILL
+    (half,) = folder.glob(".out.*")
+    assert [path.name for path in half.iterdir()] == ["episode_0.hdf5"]
+    assert {path.name: path.read_bytes() for path in (folder / "out").iterdir()} == before
+    assert run(export, *arguments).exit_code == 0
+    assert [path.name for path in folder.iterdir()] == ["out"]
+    assert {path.name: path.read_bytes() for path in (folder / "out").iterdir()} == before
+
+
+@pytest.mark.parametrize("target", sorted(formats.EXPORTED))
 def test_what_goes_out_comes_back_as_the_same_episodes(station: Station, tmp_path: Path, target: str) -> None:
     identities = [station.add(Episode(seed=seed)) for seed in range(2)]
     out = tmp_path / "out"
@@ -240,7 +273,7 @@ def test_export_leaves_broken_episodes_out_and_exits_with_3(station: Station, tm
     assert "bad-file" in result.stdout
 
 
-@pytest.mark.parametrize("target", sorted(formats.EXPORTERS))
+@pytest.mark.parametrize("target", sorted(formats.EXPORTED))
 def test_a_dry_run_says_what_would_go_out_and_writes_nothing(station: Station, tmp_path: Path, target: str) -> None:
     for seed in range(2):
         station.add(Episode(seed=seed))
@@ -278,28 +311,36 @@ def test_a_dry_run_refuses_what_the_format_cannot_hold(station: Station, tmp_pat
 
 
 _ON_A_FULL_DISK = """
-import resource, sys
+import json, resource, sys
+from click.testing import CliRunner
 from dataset_builder.exchange.commands import export
 from dataset_builder.source import select
 
-limit, select_episodes = int(sys.argv.pop(1)), select.select_episodes
+_, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+select_episodes = select.select_episodes
+root, out = sys.argv[1:]
+said = {}
 
 def select_and_fill_the_disk(*arguments):
     selection = select_episodes(*arguments)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
     return selection
 
 select.select_episodes = select_and_fill_the_disk
-export()
+for target in ("aloha", "robomimic"):
+    for size in (1_000, 60_000):
+        result = CliRunner().invoke(export, [root, "--to", target, "--name", "k", "--out", out])
+        resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+        said[f"{target} {size}"] = [result.exit_code, result.stderr]
+print(json.dumps(said))
 """
 
 
-@pytest.mark.parametrize("target", ["aloha", "robomimic"])
-@pytest.mark.parametrize("size", [1_000, 60_000])
-def test_a_full_disk_is_told_in_a_line(station: Station, tmp_path: Path, target: str, size: int) -> None:
+def test_a_full_disk_is_told_in_a_line(station: Station, tmp_path: Path) -> None:
     station.add(Episode(seed=0))
-    arguments = (station.root, "--to", target, "--name", "k", "--out", tmp_path / "out")
-    command = [sys.executable, "-c", _ON_A_FULL_DISK, str(size), *map(str, arguments)]
-    result = subprocess.run(command, capture_output=True, text=True, check=False, cwd=Path(__file__).parents[2])
-    assert (result.returncode, result.stderr) == (1, f"Error: cannot write {tmp_path / 'out'}: File too large\n")
+    command = [sys.executable, "-c", _ON_A_FULL_DISK, str(station.root), str(tmp_path / "out")]
+    result = subprocess.run(command, capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2])
+    told = [1, f"Error: cannot write {tmp_path / 'out'}: File too large\n"]
+    cases = [f"{target} {size}" for target in ("aloha", "robomimic") for size in (1_000, 60_000)]
+    assert json.loads(result.stdout) == dict.fromkeys(cases, told)
     assert not (tmp_path / "out").exists()

@@ -12,10 +12,11 @@ import pytest
 import simplejpeg
 from foreign_datasets import OUTSIDE, STEPS, UUID, WALL_MS, WRIST, euler_pose, write_droid
 
-from dataset_builder.exchange import droid
+from dataset_builder.exchange.droid import importer as droid
+from dataset_builder.exchange.foreign import ForeignDatasetError, ImportOptions
+from dataset_builder.exchange.formats import open_dataset
 from dataset_builder.exchange.imported import ImportedEpisode, UnimportableError
 from dataset_builder.exchange.register import import_dataset
-from dataset_builder.exchange.report import ForeignDatasetError, ImportOptions
 from teleloom import pose
 from teleloom.catalog import Catalog
 from teleloom.episode.layout import episode_path
@@ -79,6 +80,32 @@ def test_what_was_to_be_done_by_whom_where_and_with_what_outcome(lab: Path) -> N
     assert (episode.task, episode.operator, episode.station) == ("move_the_mug", "Ada L", "ILIAD")
     assert (episode.scene, episode.outcome) == ("building Gates scene 7", "success")
     assert only(lab, ImportOptions(instruction="Lift it", task="lift", operator="ben")).instructions[0] == "Lift it"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[1, 2]", "is no JSON object"),
+        ('{"images": [], "categories": []}', "has no language_instruction1 of any episode"),
+        ("{", "cannot be read"),
+        (json.dumps({UUID: "Put it away"}), "has no language_instruction1 of any episode"),
+    ],
+)
+def test_annotations_of_something_else_above_the_dataset_cost_a_note(tmp_path: Path, text: str, said: str) -> None:
+    raw = write_droid(tmp_path / "raw" / "one").parent
+    (tmp_path / "coco_annotations.json").write_text(text)
+    assert any(said in note for note in droid.open_dataset(raw, AS_IT_SAYS).notes)
+    assert only(raw).instructions == ("Move the mug",)
+
+
+def test_an_episode_without_recordings_has_no_camera_and_says_so(tmp_path: Path) -> None:
+    shutil.rmtree(write_droid(tmp_path / "raw" / "one") / "recordings")
+    episode = only(tmp_path / "raw")
+    assert episode.cameras == {}
+    assert "There is no recordings/MP4 with it: it has no camera." in episode.notes
+    with Catalog.open(tmp_path) as catalog:
+        report = import_dataset(droid.open_dataset(tmp_path / "raw", AS_IT_SAYS), tmp_path, catalog, lambda *_: None)
+    assert len(report.imported) == 1
 
 
 def test_the_video_becomes_one_jpeg_for_each_step_and_what_stays_behind_is_named(lab: Path) -> None:
@@ -162,7 +189,7 @@ def test_it_is_recognised_as_a_file_a_folder_and_a_tree(lab: Path, tmp_path: Pat
     with pytest.raises(ForeignDatasetError, match="up to 6 levels"):
         droid.open_dataset(tmp_path, AS_IT_SAYS)
     with pytest.raises(ForeignDatasetError, match="leave --map"):
-        droid.open_dataset(lab, ImportOptions(map=(("pose", "x:xyz_quat"),)))
+        open_dataset(lab, ImportOptions(map=(("pose", "x:xyz_quat"),)))
 
 
 def test_a_state_of_another_shape_is_refused(tmp_path: Path) -> None:

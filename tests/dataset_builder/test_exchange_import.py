@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from dataset_builder.actions.convert import actions_of
 from dataset_builder.actions.semantics import ActionSemantics
 from dataset_builder.exchange import conventions
+from dataset_builder.exchange.foreign import ForeignDataset, ForeignDatasetError, Source
 from dataset_builder.exchange.identity import imported_id
 from dataset_builder.exchange.imported import (
     AlreadyImportedError,
@@ -30,7 +31,7 @@ from dataset_builder.exchange.imported import (
 )
 from dataset_builder.exchange.imported_file import write_imported
 from dataset_builder.exchange.register import import_dataset
-from dataset_builder.exchange.report import ForeignDataset, ForeignDatasetError, NotCarried, Source
+from dataset_builder.exchange.report import NotCarried
 from dataset_builder.ledger import LedgerImbalanceError
 from dataset_builder.manifest import BuildManifest
 from dataset_builder.rlds.records import decode_example

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
 import json
+import re
 import shutil
 import tempfile
 import zlib
@@ -13,14 +16,15 @@ import numpy as np
 import pytest
 import simplejpeg
 from conftest import Station
-from foreign_datasets import write_with_tfds
+from foreign_datasets import tfds_dataset, write_with_tfds
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from synthetic_episodes import Episode
 
+from dataset_builder.exchange.foreign import ForeignDatasetError, ImportOptions, Source
 from dataset_builder.exchange.imported import ImportedEpisode, UnimportableError
 from dataset_builder.exchange.register import import_dataset
-from dataset_builder.exchange.report import ForeignDatasetError, ImportOptions, ImportReport, Source
+from dataset_builder.exchange.report import ImportReport
 from dataset_builder.exchange.rlds import importer
 from dataset_builder.exchange.rlds.mapping import parse
 from dataset_builder.exchange.rlds.profiles import PROFILES, find_profile
@@ -51,7 +55,7 @@ MAPPED = ImportOptions(
 @pytest.fixture(scope="module")
 def odd(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A dataset with every kind of feature, written by TensorFlow Datasets."""
-    return write_with_tfds(tmp_path_factory.mktemp("tfds"))
+    return tfds_dataset(tmp_path_factory.mktemp("tfds"))
 
 
 def read_all(folder: Path, options: ImportOptions) -> list[ImportedEpisode]:
@@ -106,6 +110,17 @@ def test_every_kind_of_feature_that_tfds_writes_comes_back_as_it_was(odd: Path) 
 def number_of(episode: ImportedEpisode) -> int:
     """The number that the generator gave the episode, which TFDS shuffles."""
     return int(episode.notes[-1].split("number ")[1].rstrip("."))
+
+
+@pytest.mark.long
+def test_tfds_writes_today_what_is_kept_of_it(odd: Path, tmp_path: Path) -> None:
+    fresh = write_with_tfds(tmp_path)
+    assert (fresh / "features.json").read_text() == (odd / "features.json").read_text()
+    for shard in sorted(odd.glob("*.tfrecord*")):
+        kept, written = (map(decode_example, read_records(path)) for path in (shard, fresh / shard.name))
+        for before, after in zip(kept, written, strict=True):
+            assert sorted(before) == sorted(after)
+            assert all(list(before[key]) == list(after[key]) for key in before)
 
 
 def test_jpegs_are_kept_byte_for_byte_and_everything_else_is_encoded_once(odd: Path) -> None:
@@ -178,13 +193,21 @@ def test_a_rate_that_nobody_says_is_asked_for(odd: Path) -> None:
         importer.open_dataset(odd, ImportOptions())
 
 
-@pytest.mark.parametrize("preset", sorted(PRESETS))
-def test_our_own_builds_come_back_with_the_same_numbers_and_the_same_jpegs(tmp_path: Path, preset: str) -> None:
-    station = Station(tmp_path / "station")
+@pytest.fixture(scope="module")
+def ours(tmp_path_factory: pytest.TempPathFactory) -> tuple[Station, list[str]]:
+    """A station with three approved episodes, the last of them a failure, and their ids."""
+    station = Station(tmp_path_factory.mktemp("ours") / "station")
     station.root.mkdir()
     instruction = {"kind": "instruction", "action": "add", "text": "Lay it into the bowl"}
     identities = [station.add(Episode(seed=seed)) for seed in range(2)]
-    identities.append(station.add(Episode(seed=2, outcome="failure"), instruction))
+    return station, [*identities, station.add(Episode(seed=2, outcome="failure"), instruction)]
+
+
+@pytest.mark.parametrize("preset", sorted(PRESETS))
+def test_our_own_builds_come_back_with_the_same_numbers_and_the_same_jpegs(
+    ours: tuple[Station, list[str]], tmp_path: Path, preset: str
+) -> None:
+    station, identities = ours
     manifest = BuildManifest.model_validate(
         {"name": "kitchen", "preset": preset, "splits": Splits(val_fraction=0.0).model_dump()}
     )
@@ -238,21 +261,19 @@ def assert_same(reader: EpisodeReader, record: dict, station: Station, origin: s
         assert kept == record[f"steps/observation/{choice.key}"]
 
 
-def test_what_was_imported_builds_again_to_the_same_actions_and_images(tmp_path: Path) -> None:
-    station = Station(tmp_path / "station")
-    station.root.mkdir()
-    for seed in range(3):
-        station.add(Episode(seed=seed))
+def test_what_was_imported_builds_again_to_the_same_actions_and_images(
+    ours: tuple[Station, list[str]], tmp_path: Path
+) -> None:
     manifest = BuildManifest(name="kitchen", splits=Splits(val_fraction=0.0))
-    first = station.build(tmp_path / "rlds", manifest)
+    first = ours[0].build(tmp_path / "rlds", manifest)
     back = Station(tmp_path / "back")
     report = into_station(first.path, back.root)
     for entry in report.imported:
         back.annotate(entry.episode_id, {"kind": "verdict", "decision": "approve"})
     second = back.build(tmp_path / "again", manifest)
     assert second.ledger.rejected == ()
-    ours, theirs = (sorted(map(essence, records_in(result.path))) for result in (first, second))
-    for (images, action, state), (images_again, action_again, state_again) in zip(ours, theirs, strict=True):
+    before, after = (sorted(map(essence, records_in(result.path))) for result in (first, second))
+    for (images, action, state), (images_again, action_again, state_again) in zip(before, after, strict=True):
         assert images == images_again
         assert np.abs(np.subtract(action, action_again)).max() < 1e-6
         assert np.abs(np.subtract(state, state_again)).max() < 1e-6
@@ -276,7 +297,16 @@ def spoil_gone(shard: Path) -> None:
 
 
 def spoil_gzip(shard: Path) -> None:
-    shard.write_bytes(b"\x1f\x8b" + shard.read_bytes())
+    shard.write_bytes(gzip.compress(shard.read_bytes()))
+
+
+def spoil_bzip2(shard: Path) -> None:
+    shard.write_bytes(bz2.compress(shard.read_bytes()))
+
+
+def spoil_packed(shard: Path) -> None:
+    shard.with_name(f"{shard.name}.gz").write_bytes(gzip.compress(shard.read_bytes()))
+    shard.unlink()
 
 
 def spoil_byte(shard: Path) -> None:
@@ -286,16 +316,18 @@ def spoil_byte(shard: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("spoil", "reason", "left"),
+    ("spoil", "reason", "left", "told"),
     [
-        (spoil_cut, "bad-record", 4),
-        (spoil_gone, "missing-file", 2),
-        (spoil_gzip, "bad-record", 2),
-        (spoil_byte, "bad-record", 3),
+        (spoil_cut, "bad-record", 4, "the file is cut short"),
+        (spoil_gone, "missing-file", 2, "No such file"),
+        (spoil_gzip, "bad-record", 2, r"is compressed \(gzip\); unpack it under the same name"),
+        (spoil_bzip2, "bad-record", 2, r"is compressed \(bzip2\); unpack it under the same name"),
+        (spoil_packed, "missing-file", 2, r"No such file or directory; unpack odd-train\.tfrecord-00000-of-00001\.gz"),
+        (spoil_byte, "bad-record", 3, "checksum differs"),
     ],
 )
 def test_a_damaged_shard_costs_only_its_own_episodes_and_each_is_counted(
-    odd: Path, tmp_path: Path, spoil: Callable[[Path], None], reason: str, left: int
+    odd: Path, tmp_path: Path, spoil: Callable[[Path], None], reason: str, left: int, told: str
 ) -> None:
     folder = shutil.copytree(odd, tmp_path / "odd")
     spoil(folder / "odd-train.tfrecord-00000-of-00001")
@@ -303,6 +335,7 @@ def test_a_damaged_shard_costs_only_its_own_episodes_and_each_is_counted(
     counts = report.to_json()["counts"]
     assert (counts["inputs"], counts["imported"]) == (5, left)
     assert counts["rejected_by_reason"] == {reason: 5 - left}
+    assert all(re.search(told, entry.detail) for entry in report.rejected)
 
 
 def test_a_record_that_is_not_what_features_json_says_is_rejected_alone(odd: Path, tmp_path: Path) -> None:
@@ -340,6 +373,11 @@ def test_a_record_that_is_not_what_features_json_says_is_rejected_alone(odd: Pat
             "dataset_info.json",
             '{"name": "x", "splits": [{"name": "train", "shardLengths": ["1000000000000"]}]}',
             "all at most 10000000",
+        ),
+        (
+            "dataset_info.json",
+            '{"name": "x", "splits": [{"name": "train", "numBytes": "9000"}]}',
+            "split train has no shardLengths",
         ),
     ],
 )
@@ -397,12 +435,14 @@ def test_a_packed_tensor_that_unpacks_to_more_than_its_shape_is_refused(odd: Pat
 def test_the_folder_may_be_named_or_the_one_above_it(odd: Path, tmp_path: Path) -> None:
     assert importer.recognises(odd)
     assert importer.recognises(odd.parent)
-    assert not importer.recognises(odd.parent.parent)
+    assert not importer.recognises(tmp_path)
     shutil.copytree(odd, tmp_path / "odd" / "1.2.0")
     shutil.copytree(odd, tmp_path / "odd" / "1.3.0")
-    assert not importer.recognises(tmp_path / "odd")
-    with pytest.raises(ForeignDatasetError, match="several versions"):
+    assert importer.recognises(tmp_path / "odd")
+    with pytest.raises(ForeignDatasetError, match=r"several datasets or versions; name one: .*/1\.2\.0, .*/1\.3\.0$"):
         importer.open_dataset(tmp_path / "odd", AT_10_HZ)
+    shutil.copytree(odd, tmp_path / "others" / "small" / "1.2.0")  # a config of the dataset, as TFDS calls it
+    assert importer.open_dataset(tmp_path / "others", AT_10_HZ).count == 5
 
 
 def test_each_profile_is_known_by_its_own_fields_and_its_map_can_be_read() -> None:
@@ -457,15 +497,42 @@ def test_values_of_another_kind_than_declared_reject_their_record_alone(
     tmp_path: Path, state: dict, record: dict, reason: str
 ) -> None:
     said = "episode_metadata/step_rate_hz" in record
+    write_one(tmp_path, state, encode_example(record), said)
+    mapped = ImportOptions(rate_hz=None if said else 10.0, map=(("pose", "state:xyz_rotvec"),))
+    (source,) = importer.open_dataset(tmp_path, mapped).sources
+    assert reason_of(source) == reason
+
+
+def write_one(folder: Path, state: dict, record: bytes, said: bool = False) -> None:
+    """A dataset of one record with a state and an instruction. said: it has a step rate."""
     steps = {"language_instruction": {"text": {}}, "state": state}
     tree: dict = {"steps": {"sequence": {"feature": {"featuresDict": {"features": steps}}}}}
     if said:
         tree["episode_metadata"] = {"featuresDict": {"features": {"step_rate_hz": {"text": {}}}}}
     info = {"name": "x", "splits": [{"name": "train", "shardLengths": ["1"]}]}
-    (tmp_path / "features.json").write_text(json.dumps({"featuresDict": {"features": tree}}))
-    (tmp_path / "dataset_info.json").write_text(json.dumps(info))
-    with (tmp_path / "x-train.tfrecord-00000-of-00001").open("wb") as file:
-        write_record(file, encode_example(record))
-    mapped = ImportOptions(rate_hz=None if said else 10.0, map=(("pose", "state:xyz_rotvec"),))
-    (source,) = importer.open_dataset(tmp_path, mapped).sources
-    assert reason_of(source) == reason
+    (folder / "features.json").write_text(json.dumps({"featuresDict": {"features": tree}}))
+    (folder / "dataset_info.json").write_text(json.dumps(info))
+    with (folder / "x-train.tfrecord-00000-of-00001").open("wb") as file:
+        write_record(file, record)
+
+
+def test_a_record_whose_length_looks_like_gzip_is_a_record(tmp_path: Path) -> None:
+    def sized(filling: int) -> bytes:
+        return encode_example({**LINES, "steps/state": NUMBERS, "episode_metadata/note": [b"x" * filling]})
+
+    record = sized(0x8B1F - len(sized(0x8A00)) + 0x8A00)
+    assert len(record).to_bytes(8, "little")[:2] == b"\x1f\x8b"
+    write_one(tmp_path, STATE, record)
+    (source,) = importer.open_dataset(tmp_path, AT_10_HZ).sources
+    assert len(source.read()) == 3
+
+
+def test_an_instruction_that_changes_within_an_episode_is_noted(tmp_path: Path) -> None:
+    lines = [b"open the drawer", b"open the drawer", b"close it"]
+    write_one(tmp_path, STATE, encode_example({"steps/language_instruction": lines, "steps/state": NUMBERS}))
+    (source,) = importer.open_dataset(tmp_path, AT_10_HZ).sources
+    episode = source.read()
+    assert episode.instructions == ("open the drawer", "close it")
+    assert "language_instruction changes within the episode, here in its order: open the drawer; close it." in (
+        episode.notes
+    )

@@ -12,20 +12,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dataset_builder.exchange.departures import Departure, Departures
-from dataset_builder.exchange.exporting import ExportReport, UnexportableError, chosen, export_whole
+from dataset_builder.exchange.exporting import UnexportableError, Writing
 from dataset_builder.exchange.lerobot import layout, statistics
 from dataset_builder.exchange.lerobot.card import card
 from dataset_builder.exchange.lerobot.layout import Place
 from dataset_builder.exchange.lerobot.tables import RowFiles, TableFiles, fixed_table, write_tasks
 from dataset_builder.exchange.lerobot.videos import ENCODERS, VideoWriter, pyav
-from dataset_builder.exchange.report import NotCarried, Progress
-from dataset_builder.manifest import BuildManifest
+from dataset_builder.exchange.report import NotCarried
 from dataset_builder.rules.splits import TRAIN
-from dataset_builder.source.candidates import Selection
 from teleloom.extras import require
 from teleloom.files import write_json
 
-FORMAT = "lerobot"
+FORMAT = layout.FORMAT
 VIDEO, IMAGE = "video", "image"
 EXPORT_OPTIONS: Mapping[str, tuple[str, ...]] = {"images": (VIDEO, IMAGE), "video_codec": tuple(ENCODERS)}
 """images: videos, encoded anew, or the JPEGs themselves in the tables."""
@@ -42,19 +40,8 @@ NOT_CARRIED = (
 LOST_IN_VIDEOS = (NotCarried("JPEG bytes", "videos are encoded anew; the option images=image keeps the bytes"),)
 
 
-def export(
-    selection: Selection,
-    manifest: BuildManifest,
-    out: Path,
-    options: Mapping[str, str],
-    *,
-    force: bool = False,
-    dry_run: bool = False,
-    progress: Progress,
-) -> ExportReport:
-    """Export the selected episodes to the folder `out`, or only say what that would do. Raises ExportOptionError,
-    MissingExtraError, and what `export_whole` does."""
-    choice = chosen(options, EXPORT_OPTIONS)
+def writing(choice: Mapping[str, str]) -> Writing:
+    """How the tables and videos are written. Raises MissingExtraError."""
     require("pyarrow", "exchange")
     is_video = choice["images"] == VIDEO
     if is_video:
@@ -63,15 +50,8 @@ def export(
     def write(folder: Path, departures: Departures) -> None:
         _Writer(folder, departures, choice["images"], choice["video_codec"]).write()
 
-    return export_whole(
-        FORMAT,
-        selection,
-        manifest,
-        out,
+    return Writing(
         write,
-        force=force,
-        dry_run=dry_run,
-        progress=progress,
         check=_check_even if is_video else None,
         whole_rate=True,
         not_carried=(*NOT_CARRIED, *LOST_IN_VIDEOS) if is_video else NOT_CARRIED,

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+FORMAT = "lerobot"
 CODEBASE_VERSION = "v3.0"
 INFO = "meta/info.json"
 STATS = "meta/stats.json"

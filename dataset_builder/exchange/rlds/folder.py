@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from dataset_builder.exchange.foreign import ForeignDatasetError
 from dataset_builder.exchange.imported import UnimportableError
-from dataset_builder.exchange.report import ForeignDatasetError
 from dataset_builder.rlds.tfrecord import BadRecordError, read_records
 
 FEATURES = "features.json"
 DATASET_INFO = "dataset_info.json"
 METADATA = "metadata.json"
 DEFAULT_TEMPLATE = "{DATASET}-{SPLIT}.{FILEFORMAT}-{SHARD_X_OF_Y}"
-GZIP = b"\x1f\x8b"
-MAX_DOCUMENT_BYTES = 64 * 1024 * 1024
+LEVELS_BELOW = 2
+MAX_LOOKED_AT = 1_000
+"""Folders of a level that are looked into before a tree is held to be something else."""
+
+COMPRESSED = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zXZ": "xz", b"\x28\xb5\x2f\xfd": "zstd"}
+"""By how a file begins. A sound TFRecord can begin so too, as a record's length is what stands there."""
+
+PACKED_SUFFIXES = (".gz", ".bz2", ".xz", ".zst")
+
 MAX_RECORDS = 10_000_000
 """That a dataset may claim to have: each one that is missing is counted by its name."""
 
@@ -40,29 +46,23 @@ class Record:
     data: bytes | UnimportableError
 
 
-def find_folder(path: Path) -> Path | None:
-    """The folder with the two documents: `path`, or the one version below it; None where there is none or several."""
+def dataset_folders(path: Path) -> list[Path]:
+    """The folders with the two documents: `path`, else those below it, as TFDS lays out versions and configs."""
     if _is_dataset(path):
-        return path
-    below = [folder for folder in sorted(path.iterdir()) if _is_dataset(folder)] if path.is_dir() else []
-    return below[0] if len(below) == 1 else None
+        return [path]
+    if not path.is_dir():
+        return []
+    found: list[Path] = []
+    level = [path]
+    for _ in range(LEVELS_BELOW):
+        level = [folder for above in level for folder in sorted(above.iterdir()) if folder.is_dir()][:MAX_LOOKED_AT]
+        found += [folder for folder in level if _is_dataset(folder)]
+        level = [folder for folder in level if folder not in found]
+    return found
 
 
 def _is_dataset(path: Path) -> bool:
     return (path / FEATURES).is_file() and (path / DATASET_INFO).is_file()
-
-
-def read_document(path: Path) -> dict[str, Any]:
-    """A JSON object. Raises ForeignDatasetError when it is none."""
-    try:
-        if path.stat().st_size > MAX_DOCUMENT_BYTES:
-            raise ForeignDatasetError(f"{path} is larger than {MAX_DOCUMENT_BYTES} bytes")
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise ForeignDatasetError(f"{path} cannot be read: {error}") from None
-    if not isinstance(document, dict):
-        raise ForeignDatasetError(f"{path} is no JSON object")
-    return document
 
 
 def shards_of(folder: Path, info: dict[str, Any]) -> list[Shard]:
@@ -75,6 +75,8 @@ def shards_of(folder: Path, info: dict[str, Any]) -> list[Shard]:
     try:
         for split in info["splits"]:
             lengths = [int(length) for length in split.get("shardLengths", [])]
+            if not lengths and int(split.get("numBytes") or 0):
+                raise ValueError(f"split {split['name']} has no shardLengths; write it again with a newer TFDS")
             first = 0
             for i, length in enumerate(lengths):
                 shards.append(
@@ -110,15 +112,25 @@ def records_of(shard: Shard) -> Iterator[Record]:
     number = 0
     fault = UnimportableError("missing-record", f"{shard.path.name} ends before it")
     try:
-        with shard.path.open("rb") as file:
-            if file.read(2) == GZIP:
-                raise BadRecordError(f"{shard.path.name} is compressed; unpack it and mend the file's name")
         for data in read_records(shard.path):
             yield Record(f"{shard.split}[{shard.first + number}]", data)
             number += 1
     except BadRecordError as error:
-        fault = UnimportableError("bad-record", str(error).replace("; build the dataset again", ""))
+        packed = None if number else _packed(shard.path)
+        detail = str(error).replace("; build the dataset again", "")
+        if packed is not None:
+            detail = f"{shard.path.name} is compressed ({packed}); unpack it under the same name"
+        fault = UnimportableError("bad-record", detail)
     except OSError as error:
-        fault = UnimportableError("missing-file", f"{shard.path.name}: {error.strerror}")
+        beside = [suffix for suffix in PACKED_SUFFIXES if shard.path.with_name(shard.path.name + suffix).exists()]
+        hint = f"; unpack {shard.path.name}{beside[0]}" if beside else ""
+        fault = UnimportableError("missing-file", f"{shard.path.name}: {error.strerror}{hint}")
     for missing in range(number, shard.records):
         yield Record(f"{shard.split}[{shard.first + missing}]", fault)
+
+
+def _packed(path: Path) -> str | None:
+    """The compression of a file, by how it begins."""
+    with path.open("rb") as file:
+        head = file.read(8)
+    return next((name for magic, name in COMPRESSED.items() if head.startswith(magic)), None)

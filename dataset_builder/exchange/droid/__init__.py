@@ -1,0 +1,1 @@
+"""DROID's raw episodes: `trajectory.h5`, its metadata and its MP4 recordings."""
