@@ -65,7 +65,7 @@ class BinnedCodec(ABC):
         return dimensions
 
     def allowed(self, prefix: Sequence[int]) -> NDArray[np.int32]:
-        self.placement.symbols_of(np.asarray(prefix, dtype=np.int64))
+        self.placement.symbols_of(prefix)
         return np.sort(self.placement.ids)
 
 

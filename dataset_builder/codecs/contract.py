@@ -91,8 +91,12 @@ class GrammaticalCodec(Codec, Protocol):
 
 
 def finite(actions: ArrayLike) -> NDArray[np.float64]:
-    """`actions` in float64. Raises InvalidActionError naming the first value that is NaN or infinite."""
-    values = np.asarray(actions, dtype=np.float64)
+    """`actions` in float64. Raises InvalidActionError for what is no array of numbers, and naming the first value that
+    is NaN or infinite."""
+    try:
+        values = np.asarray(actions, dtype=np.float64)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise InvalidActionError(f"actions must be an array of numbers: {error}") from None
     if not np.isfinite(values).all():
         position = tuple(int(i) for i in np.argwhere(~np.isfinite(values))[0])
         raise InvalidActionError(f"action at {position} is {values[position]}; only finite values can be encoded")
@@ -101,7 +105,13 @@ def finite(actions: ArrayLike) -> NDArray[np.float64]:
 
 def integers(ids: ArrayLike) -> NDArray[Any]:
     """`ids` as an array. Raises InvalidTokenError when they are no integers."""
-    tokens = np.asarray(ids)
+    try:
+        tokens = np.asarray(ids)
+    except ValueError as error:
+        raise InvalidTokenError(f"token ids must be an array of integers: {error}") from None
+    if not tokens.size:
+        # An empty list has no type of its own.
+        return tokens.astype(np.int32)
     if not np.issubdtype(tokens.dtype, np.integer):
         raise InvalidTokenError(f"token ids must be integers, not {tokens.dtype}")
     return tokens

@@ -16,6 +16,7 @@ import copy
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
+from operator import index
 from typing import Any, Self
 
 import numpy as np
@@ -57,8 +58,8 @@ class FastCodec:
             raise ValueError("fast is fitted on data; fit_codec does that, or give horizon, dimensions and bpe")
         if dimensions < 1:
             raise ValueError(f"fast needs at least one dimension, not {dimensions}")
-        self.horizon, self.dimensions, self._bpe = horizon, dimensions, bpe
-        self._transform = Transform(horizon, float(scale), min_token)
+        self.horizon, self.dimensions, self._bpe = index(horizon), index(dimensions), bpe
+        self._transform = Transform(self.horizon, float(scale), min_token)
         self._bytes = token_bytes(bpe)
         self.placement = Placement(placement, len(self._bytes))
 
@@ -154,7 +155,7 @@ class FastCodec:
             raise ValueError(f"this fast codec has {self.dimensions} dimensions, not {dimensions}")
 
     def allowed(self, prefix: Sequence[int]) -> NDArray[np.int32]:
-        symbols = self.placement.symbols_of(np.asarray(prefix, dtype=np.int64)).tolist()
+        symbols = self.placement.symbols_of(prefix).tolist()
         state, missing = self._follow(symbols)
         tokens = self._grammar.continuations(state, missing)
         if not len(tokens) and (state, missing) != (0, 0):
@@ -198,7 +199,7 @@ class Transform:
         self.scale = scale
         self._matrix = dct_matrix(horizon)
         highest = int(_rounded(np.abs(self._matrix).sum(axis=1).max() * scale))
-        self.min_token = -highest if min_token is None else min_token
+        self.min_token = -highest if min_token is None else index(min_token)
         self.highest_symbol = highest - self.min_token
         if self.highest_symbol < 0:
             raise ValueError(f"min_token {self.min_token} is above every coefficient, which are at most {highest}")

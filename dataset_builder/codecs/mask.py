@@ -33,9 +33,12 @@ class ActionMask:
         self._codec = codec
         self._length = None if row is None else row * steps
         self._vocab_size, self._end_id = vocab_size, end_id
-        for id_ in (int(codec.allowed(())[-1]), end_id or 0):
-            if id_ >= vocab_size:
-                raise CodecOptionError(f"id {id_} is beyond the model's {vocab_size}; place the codec's tokens lower")
+        if (highest := int(codec.allowed(())[-1])) >= vocab_size:
+            raise CodecOptionError(f"id {highest} is beyond the model's {vocab_size}; place the codec's tokens lower")
+        if end_id is not None and not 0 <= end_id < vocab_size:
+            raise CodecOptionError(
+                f"end_id {end_id} is none of the model's {vocab_size}; leave it out if there is none"
+            )
 
     def complete(self, prefix: Sequence[int]) -> bool:
         """Whether `prefix` holds the whole action. Raises InvalidTokenError for a prefix that nothing can complete."""

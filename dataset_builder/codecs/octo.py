@@ -7,6 +7,7 @@ clipped to [low + 1e-6, high - 1e-6] so that each lies in a bin, decoded to the 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from operator import index
 from typing import Any
 
 import numpy as np
@@ -30,7 +31,7 @@ class OctoCodec(BinnedCodec):
     def __init__(
         self, bins: int = 256, low: float = -1.0, high: float = 1.0, placement: Mapping[str, Any] | None = None
     ) -> None:
-        if bins < 1 or not high - low > 2.0 * EPSILON:
+        if index(bins) < 1 or not 2.0 * EPSILON < high - low < np.inf:
             raise ValueError(f"octo needs at least 1 bin and low < high, not {bins} bins from {low} to {high}")
         self._low, self._high = float(low), float(high)
         edges = np.linspace(self._low, self._high, bins + 1)

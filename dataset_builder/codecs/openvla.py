@@ -33,20 +33,22 @@ class OpenVlaCodec(BinnedCodec):
         if vocab_size is not None and placement is not None:
             raise ValueError("vocab_size and placement both say where the tokens lie; give one")
         self._vocab_size = LLAMA_2 if vocab_size is None else vocab_size
+        last = {"name": "last", "vocab_size": self._vocab_size}
         edges = np.linspace(-1.0, 1.0, BINS)
         centers = (edges[:-1] + edges[1:]) / 2.0
         super().__init__(
             np.append(centers, centers[-1]),
-            Placement(placement or {"name": "last", "vocab_size": self._vocab_size}, BINS),
+            Placement(last if placement is None else placement, BINS),
         )
         self._uniform = UniformBins(edges)
 
     @property
     def options(self) -> dict[str, Any]:
-        data = self.placement.data or {}
+        data = self.placement.data
         if data == {"name": "last", "vocab_size": self._vocab_size}:
             return {"vocab_size": self._vocab_size}
-        return {"placement": self.placement.data}
+        # The bins themselves have no data, and here no placement means the last ids.
+        return {"placement": {"name": "bins", "ids": self.placement.ids.tolist()} if data is None else data}
 
     @property
     def bound(self) -> float:

@@ -8,6 +8,7 @@ the top level is reached by `high` alone.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from operator import index
 from typing import Any
 
 import numpy as np
@@ -29,7 +30,7 @@ class Rt1Codec(BinnedCodec):
     def __init__(
         self, bins: int = 256, low: float = -1.0, high: float = 1.0, placement: Mapping[str, Any] | None = None
     ) -> None:
-        if bins < 2 or not low < high:
+        if index(bins) < 2 or not 0.0 < high - low < np.inf:
             raise ValueError(f"rt1 needs at least 2 bins and low < high, not {bins} bins from {low} to {high}")
         self._low, self._high = float(low), float(high)
         levels = np.arange(bins, dtype=np.float64) / (bins - 1) * (self._high - self._low) + self._low

@@ -66,7 +66,7 @@ class Rt2Codec:
     def encode_episode(self, actions: ArrayLike) -> NDArray[np.int32]:
         """Ids of all steps of an episode: its last one ends it."""
         ids = self.encode(actions)
-        ids[-1:, 0] = self.placement.ids[ENDS]
+        ids.reshape(-1, ids.shape[-1])[-1:, 0] = self.placement.ids[ENDS]
         return ids
 
     def decode(self, ids: ArrayLike) -> NDArray[np.float64]:
@@ -104,7 +104,7 @@ class Rt2Codec:
         return dimensions + 1
 
     def allowed(self, prefix: Sequence[int]) -> NDArray[np.int32]:
-        symbols = self.placement.symbols_of(np.asarray(prefix, dtype=np.int64))
+        symbols = self.placement.symbols_of(prefix)
         self._check_terminate(symbols[:: self.dimensions + 1], symbols.shape)
         first = len(prefix) % (self.dimensions + 1) == 0
         return np.sort(self.placement.ids[: ENDS + 1] if first else self.placement.ids)

@@ -14,6 +14,7 @@ from dataset_builder.actions.semantics import ActionSemantics
 from dataset_builder.layouts.contract import Floats, Record
 from dataset_builder.rlds.features import Tensor, Text, Tree
 from dataset_builder.rlds.records import Values
+from dataset_builder.rules.weights import HUMAN, LED_TO_TAKEOVER, corrections
 from dataset_builder.source.trajectory import Trajectory
 from teleloom import pose
 from teleloom.clock import NS_PER_S
@@ -62,7 +63,7 @@ def step_values(trajectory: Trajectory) -> dict[str, Values]:
         "steps/is_terminal": is_last,
         "steps/is_intervention": trajectory.is_intervention,
         "steps/action_mode": mode,
-        "steps/intv_label": np.where(trajectory.action_mode == -1, LED_TO_INTERVENTION, mode),
+        "steps/intv_label": np.where(trajectory.action_mode == LED_TO_TAKEOVER, LED_TO_INTERVENTION, mode),
         "steps/weight": trajectory.weight,
     }
 
@@ -89,8 +90,9 @@ def metadata_values(trajectory: Trajectory) -> dict[str, Values]:
 
 def action_mode(trajectory: Trajectory) -> NDArray[np.int64]:
     """Who acted in each step (T,), by the names of austin_sirius among the Open X-Embodiment datasets."""
-    human = np.where(trajectory.is_intervention, INTERVENTION, DEMONSTRATION)
-    return np.where(trajectory.action_mode == 1, human, POLICY).astype(np.int64)
+    corrects = corrections(trajectory.action_mode, trajectory.is_intervention)
+    human = np.where(corrects, INTERVENTION, DEMONSTRATION)
+    return np.where(trajectory.action_mode == HUMAN, human, POLICY).astype(np.int64)
 
 
 def actions(trajectory: Trajectory, semantics: ActionSemantics) -> NDArray[np.float64]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from functools import lru_cache
 from hashlib import blake2b
 
-import numpy as np
+# By name: `np.random` is imported when it is first asked for, and a process forked meanwhile waits for ever.
+from numpy.random import PCG64, Generator
 
 Key = tuple[str | int, ...]
 _ROUNDS = 8
@@ -17,11 +18,9 @@ def number(*key: str | int) -> int:
     return int.from_bytes(blake2b(_encoded(key), digest_size=8).digest(), "little")
 
 
-def generator(*key: str | int) -> np.random.Generator:
+def generator(*key: str | int) -> Generator:
     """A random generator of its own for `key`."""
-    return np.random.Generator(
-        np.random.PCG64(int.from_bytes(blake2b(_encoded(key), digest_size=16).digest(), "little"))
-    )
+    return Generator(PCG64(int.from_bytes(blake2b(_encoded(key), digest_size=16).digest(), "little")))
 
 
 class Permutation:

@@ -21,8 +21,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from teleloom.files import write_json
 
+Stamp = tuple[str, int, int]
+"""Name, size and time of change of a file: what tells it from another content."""
+
 _DOCUMENT = "columns.json"
-_FORMAT = 1
+_FORMAT = 2
 
 
 class ColumnWriter:
@@ -80,11 +83,13 @@ def cached(
     cache: Path, inputs: Iterable[bytes | str | int], write: Callable[[ColumnWriter], None]
 ) -> tuple[str, Columns]:
     """The columns that follow from `inputs`, and their digest: opened when they are in `cache`, else written by
-    `write` first. Two processes may do so at the same time; one of the two equal results is kept."""
+    `write` first, as where a crash of the machine left only a part of them. Two processes may do so at the same time;
+    one of the two equal results is kept."""
     parts = [part if isinstance(part, bytes) else str(part).encode() for part in (_FORMAT, *inputs)]
     digest = sha256(b"".join(len(part).to_bytes(8, "little") + part for part in parts)).hexdigest()
     folder = cache / digest[:32]
-    if not (folder / _DOCUMENT).exists():
+    columns = _whole(folder)
+    if columns is None:
         cache.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(prefix=".writing-", dir=cache))
         try:
@@ -93,11 +98,20 @@ def cached(
             try:
                 os.rename(temporary, folder)
             except OSError:
-                if not (folder / _DOCUMENT).exists():
-                    raise
+                if _whole(folder) is None:
+                    shutil.rmtree(folder, ignore_errors=True)
+                    os.rename(temporary, folder)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
-    return digest, Columns(folder)
+        columns = Columns(folder)
+    return digest, columns
+
+
+def _whole(folder: Path) -> Columns | None:
+    try:
+        return Columns(folder)
+    except (OSError, ValueError, KeyError):
+        return None
 
 
 def cache_folder() -> Path:
@@ -105,7 +119,7 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "teleloom" / "mixture"
 
 
-def stamp(path: Path) -> tuple[str, int, int]:
-    """Name, size and time of change of a file: what tells it from another content."""
+def stamp(path: Path) -> Stamp:
+    """The stamp of a file that is there."""
     status = path.stat()
     return path.name, status.st_size, status.st_mtime_ns

@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import io
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import simplejpeg
 from numpy.typing import NDArray
+from pydantic import Field
 
 from dataset_builder.mixture.augmentation import UNCHANGED, Colour, Geometry
 from teleloom.config import Config
 from teleloom.extras import require
 
 Pixels = NDArray[np.uint8]
+Side = Annotated[int, Field(ge=1)]
 
 
 class ImageChoice(Config):
     """size: (height, width) of every image of a batch, in pixels. fit: how another aspect ratio is met: cut the longer
     side about the centre, pad the shorter one with black, or stretch."""
 
-    size: tuple[int, int] = (224, 224)
+    size: tuple[Side, Side] = (224, 224)
     fit: Literal["crop", "pad", "stretch"] = "stretch"
 
     def place(self, size: tuple[int, int], x: float, y: float) -> tuple[int, int]:

@@ -12,20 +12,18 @@ import json
 import mmap
 import os
 import struct
-from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterator, Mapping
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
-from threading import Lock
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from dataset_builder.build import documents
-from dataset_builder.dataset import Dataset
+from dataset_builder.dataset import Dataset, StoredShard
 from dataset_builder.location import is_local
-from dataset_builder.mixture.columns import Columns, ColumnWriter, cached, stamp
+from dataset_builder.mixture.columns import Columns, ColumnWriter, Stamp, cached, stamp
 from dataset_builder.rlds.features import Image
 from dataset_builder.rlds.records import BadExampleError, Decoded, decode_feature, field_spans
 from dataset_builder.rlds.tfrecord import FRAMING_BYTES, BadRecordError, masked_crc
@@ -52,9 +50,10 @@ class StepIndex:
     (E,) a number for each task.
     """
 
-    def __init__(self, dataset: Dataset, split: str, digest: str, columns: Columns) -> None:
+    def __init__(self, dataset: Dataset, split: str, digest: str, columns: Columns, stamps: list[Stamp]) -> None:
+        """stamps: of the shards when their index was asked for."""
         self.dataset, self.split, self.digest = dataset, split, digest
-        self.content = [shard.sha256 for shard in dataset.shards() if shard.split == split]
+        self.content = [shard.sha256 for shard in _shards(dataset, split)]
         self.cameras: tuple[str, ...] = tuple(columns.facts["cameras"])
         self.sizes = {
             key.rsplit("/", 1)[-1]: (leaf.height, leaf.width)
@@ -66,10 +65,18 @@ class StepIndex:
         self.tasks = columns["task"]
         self.unlabelled: int = columns.facts["unlabelled"]
         self._columns = columns
-        self._files = _Files([dataset.path / name for name in columns.facts["shards"]])
+        self._files = _Files(dataset.path, stamps)
 
     def __len__(self) -> int:
         return len(self.actions)
+
+    def shown(self, chosen: tuple[str, ...] | None) -> tuple[str, ...]:
+        """The cameras chosen, all by default. Raises UnusableDatasetError for one that is not there."""
+        for camera in chosen or ():
+            if camera not in self.cameras:
+                there = ", ".join(self.cameras)
+                raise UnusableDatasetError(f"{self.dataset.path} has no images '{camera}'; it has {there}")
+        return chosen or self.cameras
 
     def episode(self, step: int) -> int:
         """The number of the episode that `step` belongs to."""
@@ -91,11 +98,7 @@ class StepIndex:
         start = int(self._columns[f"start-{camera}"][step])
         size = int(self._columns[f"size-{camera}"][step])
         shard = int(self._columns["shard"][self.episode(step)])
-        data = self._files.read(shard, start, size)
-        if len(data) != size or data[:2] != b"\xff\xd8":
-            path = self._files.paths[shard]
-            raise UnusableDatasetError(f"{path} changed while it was read: no image at byte {start}; start again")
-        return data
+        return self._files.read(shard, start, size)
 
     def step_of(self, episode_id: str, step: int) -> int:
         """The number of step `step` of an episode. Raises KeyError for an episode or a step that is not there."""
@@ -121,7 +124,7 @@ def open_index(path: Path, split: str, cache: Path, progress: Progress | None = 
         raise UnusableDatasetError(
             f"{path} is not on this machine; copy it to a disk from which one can read at random"
         )
-    shards = [shard.name for shard in dataset.shards() if shard.split == split]
+    shards = _shards(dataset, split)
     if not shards:
         there = ", ".join(sorted({shard.split for shard in dataset.shards()}))
         raise UnusableDatasetError(f"{path} has no split '{split}'; it has {there}")
@@ -131,28 +134,45 @@ def open_index(path: Path, split: str, cache: Path, progress: Progress | None = 
     inputs: list[bytes | str | int] = [split]
     for name in (documents.FEATURES, documents.DATASET_INFO, documents.LOCK):
         inputs.append((path / name).read_bytes())
-    for name in shards:
-        inputs += stamp(path / name)
+    stamps = [stamp(path / shard.name) for shard in shards]
+    for known in stamps:
+        inputs += known
 
     def write(writer: ColumnWriter) -> None:
         _write(writer, dataset, shards, images, progress)
 
-    return StepIndex(dataset, split, *cached(cache, inputs, write))
+    return StepIndex(dataset, split, *cached(cache, inputs, write), stamps)
+
+
+def _shards(dataset: Dataset, split: str) -> list[StoredShard]:
+    return [shard for shard in dataset.shards() if shard.split == split]
 
 
 def _write(
-    writer: ColumnWriter, dataset: Dataset, shards: list[str], images: Mapping[str, str], progress: Progress | None
+    writer: ColumnWriter,
+    dataset: Dataset,
+    shards: list[StoredShard],
+    images: Mapping[str, str],
+    progress: Progress | None,
 ) -> None:
-    sizes = [(dataset.path / name).stat().st_size for name in shards]
+    sizes = [(dataset.path / shard.name).stat().st_size for shard in shards]
     step = unlabelled = 0
-    for number, name in enumerate(shards):
-        path = dataset.path / name
+    for number, shard in enumerate(shards):
+        path = dataset.path / shard.name
+        if not sizes[number]:
+            raise BadRecordError(f"{path}: is empty; build the dataset again")
         with (
             path.open("rb") as file,
             mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped,
             memoryview(mapped) as data,
         ):
-            for start, stop in _records(data, path):
+            records = list(_records(data, path))
+            # A file that was cut between two records is sound in itself.
+            if len(records) != shard.records:
+                raise BadRecordError(
+                    f"{path}: holds {len(records)} of its {shard.records} records; build the dataset again"
+                )
+            for start, stop in records:
                 record = _Record(data, start, stop, images, path)
                 steps, without = _write_episode(writer, record, dataset, images, step)
                 identity = record.texts("episode_metadata/episode_id", 1)[0].encode()
@@ -162,7 +182,7 @@ def _write(
                 if progress is not None:
                     progress(f"Indexing {dataset.manifest.name}", sum(sizes[:number]) + stop, sum(sizes))
     writer.add("first", [step], "int64")
-    writer.finish(cameras=sorted(images.values()), shards=shards, unlabelled=unlabelled)
+    writer.finish(cameras=sorted(images.values()), unlabelled=unlabelled)
 
 
 def _write_episode(
@@ -249,20 +269,34 @@ def _records(data: memoryview, path: Path) -> Iterator[tuple[int, int]]:
 
 
 class _Files:
-    """Reads pieces of many files with few of them open, from any thread and after a fork."""
+    """Reads images out of shards with few of them open, from any thread and, as it holds no lock, after any fork.
 
-    def __init__(self, paths: list[Path]) -> None:
-        self.paths = paths
-        self._open: OrderedDict[int, io.FileIO] = OrderedDict()
-        self._lock = Lock()
+    A file that is no longer the one of its stamp is refused. One that was replaced after it was opened is read on as
+    it was, which is what the index knows.
+    """
+
+    def __init__(self, folder: Path, stamps: list[Stamp]) -> None:
+        self._folder, self._stamps = folder, stamps
+        # One that falls out is closed when the last thread that reads from it has done so.
+        self._file = lru_cache(maxsize=_OPEN_FILES)(self._opened)
 
     def read(self, number: int, start: int, size: int) -> bytes:
-        with self._lock:
-            file = self._open.get(number)
-            if file is None:
-                file = self._open[number] = io.FileIO(self.paths[number])
-                if len(self._open) > _OPEN_FILES:
-                    # Closed when the last thread that reads from it has done so.
-                    self._open.popitem(last=False)
-            self._open.move_to_end(number)
-        return os.pread(file.fileno(), size, start)
+        """Raises UnusableDatasetError when the shard changed underneath."""
+        data = os.pread(self._file(number).fileno(), size, start)
+        if len(data) != size or data[:2] != b"\xff\xd8":
+            raise self._changed(number)
+        return data
+
+    def _opened(self, number: int) -> io.FileIO:
+        try:
+            file = io.FileIO(self._folder / self._stamps[number][0])
+        except FileNotFoundError:
+            raise self._changed(number) from None
+        status = os.fstat(file.fileno())
+        if (status.st_size, status.st_mtime_ns) != self._stamps[number][1:]:
+            raise self._changed(number)
+        return file
+
+    def _changed(self, number: int) -> UnusableDatasetError:
+        path = self._folder / self._stamps[number][0]
+        return UnusableDatasetError(f"{path} changed since the mixture was opened; open it again")

@@ -22,7 +22,7 @@ class SourceChoice(Config):
     path: Path
     name: str | None = None
     split: str = "train"
-    weight: float = Field(default=1.0, gt=0)
+    weight: float = Field(default=1.0, gt=0, allow_inf_nan=False)
 
 
 class RobotChoice(SourceChoice):
@@ -90,7 +90,7 @@ class MixtureManifest(Config):
     too_long: Literal["error", "cut"] = "error"
     images: ImageChoice = ImageChoice()
     augmentation: Augmentation | None = None
-    action_noise: float = Field(default=0.0, ge=0)
+    action_noise: float = Field(default=0.0, ge=0, allow_inf_nan=False)
     seed: int = 0
     cache: Path | None = None
 
@@ -100,6 +100,8 @@ class MixtureManifest(Config):
             raise ValueError("name at least one source under robots, questions or plans")
         if self.actions == "text" and self.placement is not None:
             raise ValueError("placement: actions written as text have no place in the vocabulary; leave one out")
+        if any(choice.camera is not None for choice in self.questions):
+            raise ValueError("questions: camera is for plans; a question shows the image that its row names")
         return self
 
     def content(self) -> dict[str, Any]:

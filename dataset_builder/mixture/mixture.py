@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
 from math import ceil
+from operator import index
 from pathlib import Path
 from typing import Any, TypedDict
 
@@ -26,9 +27,11 @@ from dataset_builder.mixture.index import Progress
 from dataset_builder.mixture.manifest import MixtureManifest
 from dataset_builder.mixture.resampling import NothingToDrawError, Resampling
 from dataset_builder.mixture.schedule import schedule
-from dataset_builder.mixture.sources import Item, Kind, Opener, Plans, Questions, RobotSteps, Source
+from dataset_builder.mixture.sources import Item, Kind, Opener, RobotSteps, Source
+from dataset_builder.mixture.texts import Plans, Questions
 from dataset_builder.mixture.tokens import TextEncoder, TokenizationError, Tokens
 from teleloom.config import load_yaml
+from teleloom.extras import require
 
 
 class BadMixtureError(ValueError):
@@ -86,8 +89,10 @@ class Mixture:
         """base: where relative paths start. Data that no index is kept of are indexed first, which `progress` hears of.
 
         Raises ConfigError, NotADatasetError, UnusableDatasetError, BadQuestionsError, CodecOptionError,
-        TokenizationError and BadMixtureError.
+        TokenizationError, MissingExtraError and BadMixtureError.
         """
+        # What is missing is said now, and a worker that is forked from many threads finds it imported.
+        require("PIL.Image", "build").preinit()
         self.manifest = manifest
         cache = cache_folder() if manifest.cache is None else base / manifest.cache
         opener = Opener(base, cache, progress)
@@ -108,7 +113,10 @@ class Mixture:
         robots = {i: share for i, share in shares.items() if self.sources[i].kind == "robot"}
         others = {i: share for i, share in shares.items() if self.sources[i].kind != "robot"}
         exact_in = manifest.batch_size if manifest.exact_share else None
-        self._schedule = schedule(robots, others, manifest.robot_share, exact_in, manifest.seed)
+        try:
+            self._schedule = schedule(robots, others, manifest.robot_share, exact_in, manifest.seed)
+        except ValueError as error:
+            raise BadMixtureError(f"{error}: set robot_share and weights nearer to each other") from None
 
     @classmethod
     def open(cls, path: Path, progress: Progress | None = None) -> Mixture:
@@ -128,6 +136,8 @@ class Mixture:
 
     def pick(self, number: int) -> Pick:
         """What sample `number` is, without reading it."""
+        # NumPy's integers overflow, and are other keys to chance.
+        number = index(number)
         source, draw = self._schedule.at(number)
         return Pick(number, source, *self._draws[source].at(draw))
 
@@ -135,10 +145,10 @@ class Mixture:
         """Sample `number`. Raises TokenizationError and UnreadableImageError naming it."""
         pick = self.pick(number)
         source = self.sources[pick.source]
-        item = source.item(pick.item, generator(self.manifest.seed, "item", number))
+        item = source.item(pick.item, generator(self.manifest.seed, "item", pick.number))
         try:
             tokens = self.text.encode(item.prompt, item.text, item.ids)
-            images = self._images(source.kind, item, number)
+            images = self._images(source.kind, item, pick.number)
         except (TokenizationError, UnreadableImageError) as error:
             raise type(error)(f"item {pick.item} of '{source.name}': {error}") from None
         answer = item.text + (self.text.decode(item.ids) if item.ids else "")
@@ -224,11 +234,16 @@ class Mixture:
         return np.concatenate(empty + [picture[None] for picture in pictures])
 
     def _check_ids(self, source: Source) -> None:
-        highest = source.highest_id()
-        if highest >= self.text.vocab_size:
+        ids, vocab_size = source.action_ids(), self.text.vocab_size
+        if (highest := int(ids.max(initial=-1))) >= vocab_size:
             raise BadMixtureError(
-                f"'{source.name}' has action ids up to {highest}, and the tokenizer has {self.text.vocab_size} tokens; "
-                f"set placement, e.g. {{name: last, vocab_size: {self.text.vocab_size}}}"
+                f"'{source.name}' has action ids up to {highest}, and the tokenizer has {vocab_size} tokens; "
+                f"set placement, e.g. {{name: last, vocab_size: {vocab_size}}}"
+            )
+        if taken := sorted(set(ids.tolist()) & {self.text.bos, self.text.eos, self.text.pad}):
+            raise BadMixtureError(
+                f"'{source.name}' has actions on id {taken[0]}, which is '{self.text.decode(taken)}' to the tokenizer; "
+                f"set placement, e.g. {{name: last, vocab_size: {taken[0] if taken[0] >= len(ids) else vocab_size}}}"
             )
 
     def _proportion(self, source: Source) -> float:

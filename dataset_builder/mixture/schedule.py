@@ -22,7 +22,10 @@ class Fork:
     random; either side is numbered in the order of the stream."""
 
     def __init__(self, share: float, block: int, *key: str | int) -> None:
+        """Raises ValueError for a share so near to 0 or 1 that one side would stay empty."""
         self.share = Fraction(share).limit_denominator(_DENOMINATOR)
+        if not 0 < self.share < 1:
+            raise ValueError(f"a share of {share:.3g} against {1 - share:.3g} leaves one of them without samples")
         self.block, self._key = block, key
         self._sides = lru_cache(maxsize=16)(self._sides_of)
 

@@ -15,6 +15,7 @@ from dataset_builder.mixture.index import StepIndex
 from dataset_builder.normalisation.schemes import normalise, unnormalise
 
 Floats = NDArray[np.float64]
+_NO_IDS = np.empty(0, dtype=np.int32)
 
 
 class ActionTargets:
@@ -41,7 +42,10 @@ class ActionTargets:
         if self.as_text or placement is not None:
             if not hasattr(self.codec, "placed"):
                 raise CodecOptionError(f"codec '{self.codec.name}' cannot place its tokens elsewhere")
-            self.codec = self.codec.placed(None if self.as_text else placement)
+            try:
+                self.codec = self.codec.placed(None if self.as_text else placement)
+            except ValueError as error:
+                raise CodecOptionError(str(error)) from None
         # Asking a protocol takes 70 us, as long as all else about a target.
         self._says_the_end = not self.codec.chunked and isinstance(self.codec, EpisodeCodec)
         self.length = self._semantics.chunk_length if length is None else length
@@ -50,6 +54,11 @@ class ActionTargets:
                 f"{index.dataset.path} was built for chunks of {self._semantics.chunk_length} steps, and its codec "
                 f"'{self.codec.name}' knows no others; leave out chunk_length"
             )
+
+    def answer(self, step: int, rng: np.random.Generator) -> tuple[tuple[int, ...], str]:
+        """The target that begins at `step`, as ids or as text; the other one is empty."""
+        ids = self.ids(step, rng)
+        return ((), self.text(ids)) if self.as_text else (tuple(ids.tolist()), "")
 
     def ids(self, step: int, rng: np.random.Generator) -> NDArray[np.int32]:
         """The ids (M,) of the action or chunk that begins at `step`."""
@@ -70,10 +79,11 @@ class ActionTargets:
         shaped = ids if self.codec.chunked else np.reshape(ids, (self.length, -1))
         return unnormalise(self.codec.decode(shaped), self._tokeniser.statistics, self._tokeniser.scheme)
 
-    def highest_id(self) -> int:
-        """The highest id that a target can hold; -1 for text, and for a codec that does not say where its ids lie."""
+    def action_ids(self) -> NDArray[np.int32]:
+        """The ids that stand for actions; none for text, and for a codec that does not say where its ids lie."""
         placement = getattr(self.codec, "placement", None)
-        return -1 if self.as_text or placement is None else int(placement.ids.max())
+        ids: NDArray[np.int32] = placement.ids if placement is not None and not self.as_text else _NO_IDS
+        return ids
 
     def content(self) -> dict[str, Any]:
         """All that the ids of an action follow from; shards may stay as they are while it changes."""

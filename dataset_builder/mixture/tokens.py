@@ -30,6 +30,8 @@ class TextEncoder:
 
     def __init__(self, choice: TokenizerChoice, base: Path, max_length: int, cut: bool) -> None:
         self._tokenizer = load_tokenizer(base / choice.path)
+        # What people wrote is text, also where it reads like the end of one.
+        self._tokenizer.encode_special_tokens = True
         self.digest = sha256((base / choice.path).read_bytes()).hexdigest()
         self._max_length, self._cut = max_length, cut
         self.vocab_size = int(self._tokenizer.get_vocab_size(with_added_tokens=True))

@@ -6,11 +6,13 @@ StatefulDataLoader finds `state_dict` and `load_state_dict` where it looks for t
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dataset_builder.mixture.manifest import MixtureManifest
+from dataset_builder.mixture.mixture import Mixture
 from dataset_builder.mixture.stream import Place, Stream
 from teleloom.config import load_yaml
 from teleloom.extras import require
@@ -33,17 +35,21 @@ class MixtureDataset(torch.utils.data.IterableDataset[Tensors]):
     """
 
     def __init__(self, manifest: Path | MixtureManifest, base: Path | None = None, place: Place | None = None) -> None:
-        """manifest: a file, or one already read, whose relative paths start at `base`."""
+        """manifest: a file, or one already read, whose relative paths start at `base`. Raises RuntimeError where
+        several ranks were launched and do not know of each other yet."""
         super().__init__()
         if isinstance(manifest, Path):
             base, manifest = base or manifest.parent, load_yaml(manifest, MixtureManifest)
         self.stream = Stream(manifest, base or Path(), place or _distributed())
-        self.mixture = self.stream.mixture
         self._worker_batches = 0
+        _ = self.mixture
+
+    @property
+    def mixture(self) -> Mixture:
+        return self.stream.mixture
 
     def __iter__(self) -> Iterator[Tensors]:
-        worker = torch.utils.data.get_worker_info()
-        number, count = (0, 1) if worker is None else (worker.id, worker.num_workers)
+        number, count = _worker() or (0, 1)
         for batch in self.stream.batches(number + self._worker_batches * count, count):
             self._worker_batches += 1
             yield {name: torch.as_tensor(values) for name, values in batch.items()}
@@ -51,6 +57,8 @@ class MixtureDataset(torch.utils.data.IterableDataset[Tensors]):
     def state_dict(self) -> dict[str, Any]:
         """Where this copy of the dataset is: that of a worker counts the worker's own batches, and the one in the main
         process sees nothing of what workers do. StatefulDataLoader asks each worker; else use `MixtureLoader`."""
+        if _worker() is None:
+            return self.stream.state(self._worker_batches)
         return {**self.stream.state(), _WORKER_BATCHES: self._worker_batches}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -58,16 +66,13 @@ class MixtureDataset(torch.utils.data.IterableDataset[Tensors]):
         self.stream.resume(state)
         self._worker_batches = int(state.get(_WORKER_BATCHES, 0))
 
-    def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in self.__dict__.items() if name != "mixture"}
-
 
 class MixtureLoader:
     """The batches of a MixtureDataset from `workers` processes (0: this one), in the same order with any number.
 
-    `state_dict` after batch n leads to batch n + 1, whatever the workers have made ahead. Iterating again goes on.
-    options: of the DataLoader, e.g. pin_memory, prefetch_factor, multiprocessing_context. Raises ValueError for
-    persistent_workers: they would not hear of a state that is loaded.
+    `state_dict` after batch n leads to batch n + 1, whatever the workers have made ahead. Iterating again goes on,
+    and ends an iteration that was left before. options: of the DataLoader, e.g. pin_memory, prefetch_factor,
+    multiprocessing_context. Raises ValueError for persistent_workers: they would not hear of a state that is loaded.
     """
 
     def __init__(self, dataset: MixtureDataset, workers: int = 0, **options: Any) -> None:
@@ -76,10 +81,14 @@ class MixtureLoader:
         self.dataset = dataset
         self._loader = torch.utils.data.DataLoader(dataset, batch_size=None, num_workers=workers, **options)
         self._done = 0
+        self._iteration = 0
 
     def __iter__(self) -> Iterator[Tensors]:
         self.load_state_dict(self.state_dict())
+        iteration = self._iteration
         for batch in self._loader:
+            if iteration != self._iteration:
+                return
             self._done += 1
             yield batch
 
@@ -91,10 +100,23 @@ class MixtureLoader:
         """Go on from there the next time this is iterated over. Raises BadMixtureError for another mixture's state."""
         self.dataset.load_state_dict(state)
         self._done = 0
+        self._iteration += 1
+
+
+def _worker() -> tuple[int, int] | None:
+    """Number of this worker and how many there are; None in the main process."""
+    worker = torch.utils.data.get_worker_info()
+    return None if worker is None else (worker.id, worker.num_workers)
 
 
 def _distributed() -> Place:
     distributed = torch.distributed
-    if not (distributed.is_available() and distributed.is_initialized()):
-        return Place()
-    return Place(distributed.get_rank(), distributed.get_world_size())
+    if distributed.is_available() and distributed.is_initialized():
+        return Place(distributed.get_rank(), distributed.get_world_size())
+    launched = os.environ.get("WORLD_SIZE", "1")
+    if launched != "1":
+        raise RuntimeError(
+            f"WORLD_SIZE says that {launched} ranks were launched, and torch.distributed is not initialised, so each "
+            "of them would get all batches; call init_process_group first, or give place=Place(rank, ranks)"
+        )
+    return Place()

@@ -62,16 +62,22 @@ def load(path: str | Path, mask: Sequence[bool], key: str | None = None) -> Stat
     figures = {name: _figure(path, entry, names.get(name, name)) for name in ("mean", "std", "q01", "q99")}
     unknown = np.full(figures["mean"].shape, np.nan)
     figures |= {name: _figure(path, entry, name) if name in entry else unknown for name in ("min", "max")}
-    given = np.asarray(entry.get("mask", mask), dtype=bool)
+    given = np.asarray(entry.get("mask", mask))
+    if given.ndim != 1 or given.dtype.kind not in "bi":
+        raise StatisticsFileError(f"statistics {path}: 'mask' of the action is no list of true and false")
     widths = {len(values) for values in figures.values()} | {len(given)}
     if widths != {len(mask)}:
         raise StatisticsFileError(
             f"statistics {path} are of {' or '.join(map(str, sorted(widths)))} dimensions, and this dataset's actions "
             f"have {len(mask)}: they are of other actions"
         )
-    return Statistics(
-        figures["mean"], figures["std"], figures["min"], figures["max"], figures["q01"], figures["q99"], given
-    )
+    for lower, upper in (("q01", "q99"), ("min", "max")):
+        if (figures[lower] > figures[upper]).any():
+            raise StatisticsFileError(f"statistics {path}: '{lower}' of the action lies above '{upper}'")
+    mean, std, minimum, maximum, q01, q99 = (figures[name] for name in ("mean", "std", "min", "max", "q01", "q99"))
+    if (std < 0.0).any():
+        raise StatisticsFileError(f"statistics {path}: 'std' of the action is negative")
+    return Statistics(mean, std, minimum, maximum, q01, q99, given.astype(bool))
 
 
 def _entry(path: str | Path, document: Any, key: str | None) -> Mapping[str, Any]:
@@ -90,6 +96,8 @@ def _entry(path: str | Path, document: Any, key: str | None) -> Mapping[str, Any
             there = ", ".join(sorted(keyed)) or "(nothing)"
             raise StatisticsFileError(f"statistics {path} have no dataset '{key}'; there is: {there}")
         keyed = {key: keyed[key]} if key is not None else keyed
+    if key is not None and key not in keyed:
+        raise StatisticsFileError(f"statistics {path} are of one dataset without a name; leave out statistics_key")
     entry = next(iter(keyed.values()), {}).get("action")
     if not isinstance(entry, dict):
         raise StatisticsFileError(f"statistics {path} have no action statistics in OpenVLA's, Octo's or openpi's form")

@@ -33,7 +33,7 @@ def about_instruction(trajectory: Trajectory, steps: Sequence[int]) -> list[Aske
 
 def about_outcome(trajectory: Trajectory, steps: Sequence[int]) -> list[Asked]:
     """How it ended, asked at the end; and, of a success with segments, that it was not done before the last one."""
-    if trajectory.outcome not in _ENDS:
+    if trajectory.outcome not in _ENDS or _ends_early(trajectory):
         return []
     told = _told(trajectory)
     asked = []
@@ -93,6 +93,15 @@ def sentence(text: str) -> str:
     """The text with a capital letter and an end."""
     text = text.strip()
     return text[:1].upper() + text[1:] + ("" if text.endswith((".", "!", "?")) else ".")
+
+
+def _ends_early(trajectory: Trajectory) -> bool:
+    """Whether something that review marked comes after the last step: trims or filters cut the end of the attempt off,
+    and how it ended does not show."""
+    over_ns = int(trajectory.t_ns[-1]) + trajectory.period_ns
+    view = trajectory.candidate.view
+    starts = [*(segment.start_ns for segment in view.segments), *(flag.start_ns for flag in view.flags)]
+    return max(starts, default=0) >= over_ns
 
 
 def _told(trajectory: Trajectory) -> str:

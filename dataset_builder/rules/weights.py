@@ -59,10 +59,21 @@ def takeovers(modes: Modes) -> NDArray[np.int64]:
     return np.flatnonzero(human[1:] & ~human[:-1]) + 1
 
 
+def corrections(modes: Modes, is_intervention: Flags) -> Flags:
+    """The steps (T,) at which a person corrects a policy: those marked so, and those after them until the policy drives
+    again. Whoever grips anew in mid-correction holds the arm still meanwhile, and such a step is not marked."""
+    steps = np.arange(len(modes))
+    human = modes == HUMAN
+    last_marked = np.maximum.accumulate(np.where(is_intervention, steps, -1))
+    last_policy = np.maximum.accumulate(np.where(human, -1, steps))
+    found: Flags = human & (last_marked > last_policy)
+    return found
+
+
 def step_weights(
     weights: StepWeights, episode_weight: float, modes: Modes, is_intervention: Flags
 ) -> NDArray[np.float32]:
     """The weight of each step (T,): that of its kind times that of the episode."""
-    of_human = np.where(is_intervention, weights.intervention, weights.demonstration)
+    of_human = np.where(corrections(modes, is_intervention), weights.intervention, weights.demonstration)
     of_policy = np.where(modes == LED_TO_TAKEOVER, weights.pre_intervention, weights.policy)
     return (episode_weight * np.where(modes == HUMAN, of_human, of_policy)).astype(np.float32)

@@ -45,7 +45,7 @@ def gather(
     Each episode is read by itself and let go as soon as `summarise` has taken from it what is to be kept; what raises
     UnfitEpisodeError there is rejected too. Raises TaskErasedError when filters erase a task and may not.
     """
-    read: list[tuple[Candidate, _Kind, Summary]] = []
+    read: list[_Read[Summary]] = []
     rejected: list[Rejected] = []
     filtered = FilterCounts()
     scenes: set[str] = set()
@@ -55,8 +55,9 @@ def gather(
         progress("reading", done, len(candidates))
         try:
             trajectory = read_candidate(candidate, manifest)
-            read.append((candidate, _Kind(trajectory.robot, trajectory.shape), summarise(trajectory)))
-            filtered.add(trajectory.task, len(trajectory), trajectory.left_out)
+            kind = _Kind(trajectory.robot, trajectory.shape)
+            counts = trajectory.task, len(trajectory), trajectory.left_out
+            read.append(_Read(candidate, kind, counts, summarise(trajectory)))
             scenes.add(trajectory.scene)
             versions.add(trajectory.policy_version)
             for camera, rate_hz in trajectory.camera_rates.items():
@@ -67,18 +68,21 @@ def gather(
         except UnfitEpisodeError as error:
             rejected.append(candidate.rejected(error))
     progress("reading", len(candidates), len(candidates))
+    kinds = Counter(each.kind for each in read)
+    chosen = max(kinds, key=lambda kind: (kinds[kind], repr(kind)), default=None)
+    kept = [each for each in read if each.kind == chosen]
+    # Episodes of another kind are no part of what the filters leave of a task.
+    for each in kept:
+        filtered.add(*each.counts)
     warnings = (
         *_erased(filtered, manifest.filters.may_erase_tasks),
         *manifest.select.warnings_of_files(scenes, versions),
         *manifest.lineage.warnings(versions),
         *_repeating(manifest.step_rate_hz, rates),
     )
-    if not read:
-        return Gathered([], rejected, filtered, warnings)
-    kinds = Counter(kind for _, kind, _ in read)
-    chosen = max(kinds, key=lambda kind: (kinds[kind], repr(kind)))
-    rejected += [candidate.rejected(chosen.other(kind)) for candidate, kind, _ in read if kind != chosen]
-    return Gathered([summary for _, kind, summary in read if kind == chosen], rejected, filtered, warnings)
+    if chosen is not None:
+        rejected += [each.candidate.rejected(chosen.other(each.kind)) for each in read if each.kind != chosen]
+    return Gathered([each.summary for each in kept], rejected, filtered, warnings)
 
 
 def read_candidate(candidate: Candidate, manifest: BuildManifest) -> Trajectory:
@@ -130,3 +134,13 @@ class _Kind:
         """Why an episode of another kind is not in a dataset of this one."""
         detail = f"it has robot {kind.robot} ({kind.shape}); the dataset has robot {self.robot} ({self.shape})"
         return UnfitEpisodeError("other-layout", f"{detail}; build it as a dataset of its own")
+
+
+@dataclass(frozen=True)
+class _Read(Generic[Summary]):
+    """An episode that could be in a dataset of its kind. counts: its task, its steps, and what each filter took."""
+
+    candidate: Candidate
+    kind: _Kind
+    counts: tuple[str, int, dict[str, int]]
+    summary: Summary

@@ -45,7 +45,7 @@ class Trajectory:
     (T,) opening, all measured. target: (T, 8) tool pose and gripper opening commanded;
     joint_target: (T, J+1) the same in joints. human_target, policy_target: (T, 8) what each pilot asked for, NaN where
     it asked for nothing. control_mode: (T,) ControlMode. handover: (T,) it was another one in the step recorded before.
-    is_intervention: (T,) a person corrected a policy. action_mode: (T,) -1, 0 or 1 as source/weights.py says.
+    is_intervention: (T,) a person corrected a policy. action_mode: (T,) -1, 0 or 1 as rules/weights.py says.
     weight: (T,) how much the step counts in training. is_valid: (T,) all observations were fresh.
     """
 

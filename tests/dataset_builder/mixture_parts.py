@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 import simplejpeg
 import yaml
 from conftest import TASKS, Station
@@ -111,6 +113,11 @@ def build(station: Station, out: Path, name: str, **keys: Any) -> Path:
     return station.build(out, manifest).path
 
 
+def shared_kitchen(folders: pytest.TempPathFactory) -> Kitchen:
+    """The one kitchen of a test run, for tests that leave its records as they are."""
+    return make_kitchen_once(folders.getbasetemp() / "mixture")
+
+
 def make_kitchen(folder: Path, episodes: int = 8, **keys: Any) -> Kitchen:
     station = Station(folder / "station")
     station.root.mkdir(parents=True)
@@ -118,3 +125,6 @@ def make_kitchen(folder: Path, episodes: int = 8, **keys: Any) -> Kitchen:
     byte_level_tokenizer(folder / "tokenizer.json")
     write_questions(folder / "vqa")
     return Kitchen(folder, station, build(station, folder / "rlds", "kitchen", **keys), ids)
+
+
+make_kitchen_once = cache(make_kitchen)

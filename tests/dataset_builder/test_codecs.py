@@ -187,6 +187,40 @@ def test_no_steps_give_no_ids(name: str) -> None:
     assert codec.decode(ids).shape == (0, 7)
 
 
+@pytest.mark.parametrize("bad", [["a"], [[1.0], [1.0, 2.0]], [10**400], {"x": 1.0}])
+def test_what_is_no_array_of_numbers_is_refused(bad: object) -> None:
+    with pytest.raises(InvalidActionError, match="an array of numbers"):
+        get_codec("openvla").encode(bad)
+
+
+def test_ids_that_are_no_array_are_refused_and_none_at_all_are_no_actions() -> None:
+    with pytest.raises(InvalidTokenError, match="an array of integers"):
+        get_codec("openvla").decode([[31_900], [31_900, 31_901]])
+    assert get_codec("openvla").decode([]).size == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("openvla", {"placement": {}}),
+        ("rt1", {"bins": 256.5}),
+        ("rt1", {"low": -np.inf}),
+        ("octo", {"low": -np.inf, "high": np.inf}),
+        ("octo", {"high": np.nan}),
+    ],
+)
+def test_options_that_make_no_codec_are_refused(name: str, options: dict) -> None:
+    with pytest.raises(CodecOptionError, match=f"codec '{name}' cannot be built with the options"):
+        get_codec(name, **options)
+
+
+def test_openvla_without_a_place_in_a_vocabulary_says_so_in_its_options() -> None:
+    bare = get_codec("openvla").placed(None)
+    again = get_codec("openvla", **json.loads(json.dumps(bare.options)))
+    assert again.encode([0.0]).tolist() == bare.encode([0.0]).tolist() == [127]
+    assert again.options == bare.options
+
+
 def test_a_gap_between_placed_ids_is_no_action_token() -> None:
     with pytest.raises(InvalidTokenError, match=r"token 401 at \(0, 6\)"):
         CODECS["openvla placed"].decode([[400] * 6 + [401]])

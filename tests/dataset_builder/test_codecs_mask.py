@@ -171,8 +171,10 @@ def test_a_mask_keeps_the_dtype_and_values_of_the_logits() -> None:
 def test_a_mask_that_cannot_be_is_refused() -> None:
     with pytest.raises(CodecOptionError, match="id 31999 is beyond the model's 30000"):
         ActionMask(get_codec("openvla"), WIDTH, 30000)
-    with pytest.raises(CodecOptionError, match="id 300 is beyond"):
+    with pytest.raises(CodecOptionError, match="end_id 300 is none of the model's 256"):
         ActionMask(get_codec("rt1"), WIDTH, 256, end_id=300)
+    with pytest.raises(CodecOptionError, match="end_id -1 is none of the model's 256"):
+        ActionMask(get_codec("rt1"), WIDTH, 256, end_id=-1)
     with pytest.raises(CodecOptionError, match="7 dimensions, not 6"):
         ActionMask(get_codec("rt2"), 6, 256)
     with pytest.raises(CodecOptionError, match="7 dimensions, not 6"):

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from synthetic_episodes import Episode
 
+from dataset_builder.layouts.shared import INTERVENTION, action_mode
 from dataset_builder.manifest import BuildManifest
 from dataset_builder.rlds.records import decode_example
 from dataset_builder.rlds.tfrecord import read_records
@@ -24,6 +25,7 @@ from dataset_builder.rules.weights import (
     POLICY,
     StepWeights,
     action_modes,
+    corrections,
     step_weights,
     takeovers,
 )
@@ -96,6 +98,34 @@ def test_weights_are_those_of_the_kind_of_step_times_that_of_the_episode() -> No
     assert weights.dtype == np.float32
     assert weights.tolist() == pytest.approx([2.0, 6.0, 1.0, 0.02])
     assert step_weights(StepWeights(), 1.0, kinds, corrected).tolist() == [1.0, 1.0, 1.0, 1.0]
+
+
+@pytest.mark.parametrize(
+    ("driving", "corrected", "wanted"),
+    [
+        ("hhhh", "", "...."),
+        ("aahh.hhaa", "  xx xx", "..xxxxx.."),
+        ("hh.aahh..aahh", "     xx    xx", ".....xxxx..xx"),
+        ("aaa..hh", "     xx", ".....xx"),
+    ],
+)
+def test_a_correction_lasts_until_the_policy_drives_again(driving: str, corrected: str, wanted: str) -> None:
+    control = np.array([{"h": HAND, "a": AUTO, ".": HOLD}[c] for c in driving], dtype=np.uint8)
+    flags = np.array([c == "x" for c in corrected.ljust(len(driving))], dtype=bool)
+    found = corrections(action_modes(control, flags, True, 0), flags)
+    assert "".join("x" if step else "." for step in found.tolist()) == wanted
+
+
+def test_gripping_anew_in_mid_correction_is_part_of_it(station: Station) -> None:
+    station.add(CORRECTED)
+    trajectory = one(station, weights=SIRIUS.model_dump())
+    held = int(np.flatnonzero(trajectory.is_intervention)[3])
+    flags = trajectory.is_intervention.copy()
+    flags[held] = False
+    trajectory = dataclasses.replace(trajectory, is_intervention=flags)
+    assert action_mode(trajectory)[held] == INTERVENTION
+    assert step_weights(SIRIUS, 1.0, trajectory.action_mode, flags)[held] == pytest.approx(3.0)
+    assert Contribution.of(trajectory).intervention_steps == np.count_nonzero(action_mode(trajectory) == INTERVENTION)
 
 
 def one(station: Station, **manifest: object) -> Trajectory:

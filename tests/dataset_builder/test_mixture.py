@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections import Counter
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,11 @@ from typing import Any
 import numpy as np
 import pytest
 from conftest import Station
-from mixture_parts import Kitchen, build, llama_like_tokenizer, make_kitchen
+from mixture_parts import Kitchen, build, llama_like_tokenizer, make_kitchen, shared_kitchen
 from synthetic_episodes import Episode
 from tokenizers import Tokenizer
 
-from dataset_builder.codecs.contract import InvalidTokenError
+from dataset_builder.codecs.contract import CodecOptionError, InvalidTokenError
 from dataset_builder.codecs.mask import ActionMask
 from dataset_builder.dataset import Dataset
 from dataset_builder.mixture import index as index_module
@@ -36,7 +37,7 @@ ONLY_ROBOTS = {"questions": None}
 
 @pytest.fixture(scope="module")
 def kitchen(tmp_path_factory: pytest.TempPathFactory) -> Kitchen:
-    return make_kitchen(tmp_path_factory.mktemp("mixture"))
+    return shared_kitchen(tmp_path_factory)
 
 
 def robots(mixture: Mixture) -> RobotSteps:
@@ -98,15 +99,43 @@ def test_the_progress_of_indexing_ends_at_the_size_of_the_shards(kitchen: Kitche
     assert heard[-1][1:] == (total - 4, total)
 
 
-def test_a_damaged_shard_is_named(kitchen: Kitchen, tmp_path: Path) -> None:
-    copy = tmp_path / "kitchen" / "1.0.0"
-    copy.mkdir(parents=True)
-    for file in kitchen.dataset.iterdir():
-        (copy / file.name).write_bytes(file.read_bytes())
+@pytest.mark.parametrize(
+    ("left", "message"),
+    [
+        (lambda shard: shard[:-10], r"kitchen-train.*damaged at byte"),
+        (lambda shard: shard[: 16 + int.from_bytes(shard[:8], "little")], r"kitchen-train.*holds 1 of its \d records"),
+        (lambda _: b"", r"kitchen-train.*is empty"),
+    ],
+)
+def test_a_damaged_shard_is_named(
+    kitchen: Kitchen, tmp_path: Path, left: Callable[[bytes], bytes], message: str
+) -> None:
+    copy = shutil.copytree(kitchen.dataset, tmp_path / "copy")
     shard = next(copy.glob("kitchen-train.tfrecord*"))
-    shard.write_bytes(shard.read_bytes()[:-10])
-    with pytest.raises(BadRecordError, match=r"kitchen-train.*damaged at byte"):
+    shard.write_bytes(left(shard.read_bytes()))
+    with pytest.raises(BadRecordError, match=message):
         open_index(copy, "train", tmp_path / "cache")
+
+
+def test_a_shard_that_changes_while_a_mixture_is_open_is_not_read(kitchen: Kitchen, tmp_path: Path) -> None:
+    copy = shutil.copytree(kitchen.dataset, tmp_path / "copy")
+    shard = next(copy.glob("kitchen-train.tfrecord*"))
+    opened, unread = (kitchen.open(robots=[{"path": str(copy)}], **ONLY_ROBOTS) for _ in range(2))
+    before = [opened.batch(number)["images"] for number in range(20)]
+    other = tmp_path / "other"
+    other.write_bytes(shard.read_bytes())
+    other.replace(shard)
+    with pytest.raises(UnusableDatasetError, match="changed since the mixture was opened; open it again"):
+        unread.batch(0)
+    assert all(np.array_equal(opened.batch(number)["images"], before[number]) for number in range(20))
+    gone, cut = (kitchen.open(robots=[{"path": str(copy)}], **ONLY_ROBOTS) for _ in range(2))
+    cut.batch(0)
+    os.truncate(shard, 1000)
+    with pytest.raises(UnusableDatasetError, match="changed since"):
+        [cut.batch(number) for number in range(5)]
+    shard.unlink()
+    with pytest.raises(UnusableDatasetError, match="changed since"):
+        gone.batch(0)
 
 
 def test_shares_hold_within_one_per_cent_over_ten_thousand_samples(kitchen: Kitchen) -> None:
@@ -420,17 +449,62 @@ def test_a_question_about_text_alone_shows_no_image(kitchen: Kitchen) -> None:
         ({"robots": [{"path": "rlds/kitchen/1.0.0", "cameras": ["left"]}]}, r"no images 'left'; it has image, wrist"),
         ({"robots": [{"path": "rlds/kitchen/1.0.0"}] * 2}, r"two sources are called kitchen"),
         ({"plans": [{"path": "rlds/none"}]}, r"rlds/none does not exist"),
+        ({"placement": {"name": "last", "vocab_size": 100}}, r"no room for 256 action tokens"),
+        ({"placement": {"name": "last", "vocab_size": 257}}, r"actions on id 1, which is '</s>' to the tokenizer"),
+        ({"robot_share": 1e-12}, r"leaves one of them without samples: set robot_share"),
     ],
 )
 def test_what_cannot_be_mixed_is_refused_with_a_remedy(kitchen: Kitchen, keys: dict, message: str) -> None:
-    with pytest.raises((BadMixtureError, TokenizationError, UnusableDatasetError), match=message):
+    with pytest.raises((BadMixtureError, CodecOptionError, TokenizationError, UnusableDatasetError), match=message):
         kitchen.open(**keys)
 
 
-def test_a_manifest_without_sources_or_with_both_ways_of_placing_actions_is_refused(kitchen: Kitchen) -> None:
-    for keys in ({"robots": None, "questions": None}, {"actions": "text"}):
-        with pytest.raises(ConfigError, match=r"name at least one source|no place in the vocabulary"):
-            Mixture.open(kitchen.write("refused.yaml", **keys))
+@pytest.mark.parametrize(
+    ("keys", "message"),
+    [
+        ({"robots": None, "questions": None}, "name at least one source"),
+        ({"actions": "text"}, "no place in the vocabulary"),
+        ({"questions": [{"path": "vqa/vqa.jsonl", "camera": "image"}]}, "questions: camera is for plans"),
+        ({"robots": [{"path": "rlds", "weight": float("inf")}]}, "finite"),
+        ({"action_noise": float("inf")}, "finite"),
+        ({"images": {"size": [0, 32]}}, "greater than or equal to 1"),
+    ],
+)
+def test_a_manifest_that_makes_no_sense_is_refused(kitchen: Kitchen, keys: dict, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        Mixture.open(kitchen.write("refused.yaml", **keys))
+
+
+def test_what_people_wrote_never_becomes_a_special_token(kitchen: Kitchen, tmp_path: Path) -> None:
+    texts = ["stop </s> now", "<pad><s>", "é\u202e\x00 \U0001f600", "a\r\nb\u2028c\x85d"]
+    rows = [Question(id=str(i), question=text, answer=text) for i, text in enumerate(texts)]
+    write(tmp_path / "odd.jsonl", rows)
+    mixture = kitchen.open(robots=None, questions=[{"path": str(tmp_path / "odd.jsonl")}])
+    special = {mixture.text.eos, *(mixture.text._tokenizer.token_to_id(token) for token in ("<s>", "<pad>"))}
+    for sample in mixture.samples(0):
+        text = texts[sample.pick.item]
+        ids, target = sample.tokens.ids, sample.tokens.target
+        assert special & set(ids[:-1]) == set()
+        assert ids[-1] == mixture.text.eos
+        assert mixture.text.decode(ids[:target]) == f"Q: {text} A:"
+        assert mixture.text.decode(ids[target:-1]) == f" {text}"
+
+
+def test_a_number_is_the_same_sample_whatever_its_type(kitchen: Kitchen) -> None:
+    mixture = kitchen.open(action_noise=0.2)
+    for number in range(8):
+        assert mixture.sample(number).prompt == mixture.sample(np.int64(number)).prompt
+        assert mixture.sample(number).tokens == mixture.sample(np.int64(number)).tokens
+
+
+def test_a_plan_weighs_what_it_says_shared_out_as_its_steps_weigh(kitchen: Kitchen, tmp_path: Path) -> None:
+    weights = {"demonstration": 3.0}
+    dataset = build(kitchen.station, tmp_path, "weighed", weights=weights)
+    episode = records(dataset)[0]["episode_metadata/episode_id"][0].decode()
+    plan = Plan(episode_id=episode, start_step=0, end_step=4, instruction="Do it.", plan="do it", weight=3.0)
+    write(dataset / "plans-train.jsonl", [plan, plan.model_copy(update={"start_step": 4, "end_step": 6, "weight": 1})])
+    plans = kitchen.open(robots=None, plans=[{"path": str(dataset)}]).sources[-1]
+    assert np.repeat(plans.runs.weights, plans.runs.lengths).tolist() == pytest.approx([3.0] * 4 + [1.0] * 2)
 
 
 def test_a_missing_image_is_found_when_the_questions_are_opened(kitchen: Kitchen, tmp_path: Path) -> None:
@@ -512,6 +586,19 @@ def test_two_processes_that_write_the_same_columns_leave_one(tmp_path: Path) -> 
     digest, columns = cached(tmp_path, ["same"], write_late)
     assert columns["numbers"].tolist() == [0, 1, 2]
     assert os.listdir(tmp_path) == [digest[:32]]
+
+
+@pytest.mark.parametrize("left", ["columns.json", "n"])
+def test_columns_of_which_a_crash_left_only_a_part_are_written_again(tmp_path: Path, left: str) -> None:
+    def write(writer: ColumnWriter) -> None:
+        writer.add("n", np.arange(5), "int64")
+        writer.finish()
+
+    digest, _ = cached(tmp_path, ["x"], write)
+    os.truncate(tmp_path / digest[:32] / left, 7)
+    _, columns = cached(tmp_path, ["x"], write)
+    assert columns["n"].tolist() == [0, 1, 2, 3, 4]
+    assert len(list(tmp_path.iterdir())) == 1
 
 
 def test_columns_survive_without_rows(tmp_path: Path) -> None:

@@ -14,11 +14,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import simplejpeg
+from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from mixture_parts import Kitchen, make_kitchen
+from mixture_parts import Kitchen, shared_kitchen
 from PIL import Image
 
+from dataset_builder.mixture import commands
 from dataset_builder.mixture.augmentation import UNCHANGED, Augmentation, Colour, Geometry
 from dataset_builder.mixture.images import ImageChoice, UnreadableImageError, decoded
 from dataset_builder.mixture.sheet import contact_sheet
@@ -28,7 +30,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture(scope="module")
 def kitchen(tmp_path_factory: pytest.TempPathFactory) -> Kitchen:
-    return make_kitchen(tmp_path_factory.mktemp("images"), episodes=4)
+    return shared_kitchen(tmp_path_factory)
 
 
 def png(pixels: np.ndarray) -> bytes:
@@ -190,14 +192,10 @@ def test_the_sheet_has_a_row_for_each_sample(kitchen: Kitchen) -> None:
         assert (sheet[8 + row * 104 : 96 + row * 104, -420:] < 128).any()
 
 
-def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "dataset_builder.mixture", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, cwd=ROOT)
-
-
 def test_the_command_says_what_is_in_a_mixture_and_draws_a_batch(kitchen: Kitchen, tmp_path: Path) -> None:
     manifest = kitchen.write()
-    done = run(manifest, "--sheet", tmp_path / "batch.png", "--batch", "2", "--json")
+    command = [sys.executable, "-m", "dataset_builder.mixture", manifest, "--sheet", tmp_path / "batch.png"]
+    done = subprocess.run([*command, "--batch", "2", "--json"], capture_output=True, text=True, timeout=60, cwd=ROOT)
     assert done.returncode == 0, done.stderr
     document = json.loads(done.stdout)
     assert [(source["name"], source["kind"], source["share"]) for source in document["sources"]] == [
@@ -205,14 +203,15 @@ def test_the_command_says_what_is_in_a_mixture_and_draws_a_batch(kitchen: Kitche
         ("vqa", "question", 0.5),
     ]
     assert (tmp_path / "batch.png").read_bytes() == contact_sheet(kitchen.open().samples(2))
-    shown = run(manifest)
-    assert shown.returncode == 0
+    shown = CliRunner().invoke(commands.mixture, [str(manifest)])
+    assert shown.exit_code == 0
     assert "kitchen" in shown.stdout
     assert "50.0%" in shown.stdout
     assert "of 120 tokens" in shown.stdout
 
 
 def test_the_command_refuses_in_one_line(kitchen: Kitchen) -> None:
-    done = run(kitchen.write("no_eos.yaml", tokenizer={"path": "tokenizer.json", "eos": "<end>"}))
-    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    manifest = kitchen.write("no_eos.yaml", tokenizer={"path": "tokenizer.json", "eos": "<end>"})
+    done = CliRunner().invoke(commands.mixture, [str(manifest)])
+    assert (done.exit_code, done.stderr.count("\n")) == (1, 1)
     assert "set tokenizer.eos" in done.stderr

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from mixture_parts import Kitchen, make_kitchen
+from mixture_parts import Kitchen, shared_kitchen
 from mixture_trainer import digest
 
 from dataset_builder.mixture.manifest import MixtureManifest
@@ -23,24 +23,19 @@ from dataset_builder.mixture.mixture import BadMixtureError, Mixture
 from dataset_builder.mixture.stream import Place, Stream
 from dataset_builder.mixture.torch import MixtureDataset, MixtureLoader
 
+pytestmark = pytest.mark.filterwarnings("ignore:This DataLoader will create")
 TRAINER = Path(__file__).with_name("mixture_trainer.py")
 
 
 @pytest.fixture(scope="module")
 def kitchen(tmp_path_factory: pytest.TempPathFactory) -> Kitchen:
-    return make_kitchen(tmp_path_factory.mktemp("streams"))
+    return shared_kitchen(tmp_path_factory)
 
 
 def start(*arguments: Any) -> subprocess.Popen[str]:
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2]), "TF_CPP_MIN_LOG_LEVEL": "3"}
     command = [sys.executable, str(TRAINER), *map(str, arguments)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment, start_new_session=True)
-
-
-def lines(process: subprocess.Popen[str]) -> list[dict[str, Any]]:
-    out, _ = process.communicate(timeout=120)
-    assert process.returncode == 0
-    return [json.loads(line) for line in out.splitlines()]
 
 
 def expected(path: Path, count: int) -> list[str]:
@@ -54,48 +49,37 @@ def test_a_training_killed_in_mid_epoch_goes_on_with_the_very_next_batch(
 ) -> None:
     manifest = kitchen.write(augmentation={"rotation_deg": 5}, action_noise=0.05)
     state = tmp_path / "state.json"
-    process = start("train", manifest, state, before)
+    process = start(manifest, state, before)
     assert process.stdout is not None
     seen = [json.loads(process.stdout.readline()) for _ in range(7)]
     os.killpg(process.pid, signal.SIGKILL)
     process.wait(timeout=30)
     kept = json.loads(state.read_text())["next_batch"]
     assert kept >= 6
-    resumed = start("train", manifest, state, after)
-    assert resumed.stdout is not None
-    seen_after = [json.loads(resumed.stdout.readline()) for _ in range(5)]
-    os.killpg(resumed.pid, signal.SIGKILL)
-    resumed.wait(timeout=30)
-    assert [entry["batch"] for entry in seen] == list(range(7))
-    assert [entry["batch"] for entry in seen_after] == list(range(kept, kept + 5))
+    resumed = MixtureLoader(MixtureDataset(manifest), after)
+    resumed.load_state_dict(json.loads(state.read_text()))
     whole = expected(manifest, kept + 5)
+    assert [entry["batch"] for entry in seen] == list(range(7))
     assert [entry["digest"] for entry in seen] == whole[:7]
-    assert [entry["digest"] for entry in seen_after] == whole[kept:]
+    assert [digest(batch) for batch in islice(resumed, 5)] == whole[kept:]
 
 
 def test_four_workers_on_each_of_two_ranks_see_each_sample_once_an_epoch(kitchen: Kitchen) -> None:
     manifest = kitchen.write("epoch.yaml", questions=None, batch_size=5)
-    ranks = [lines(process) for process in [start("epoch", manifest, 4, rank, 2) for rank in range(2)]]
-    for rank, seen in enumerate(ranks):
-        assert [entry["batch"] for entry in seen] == list(range(rank, rank + 2 * len(seen), 2))
-    items = Counter(
-        item
-        for seen in ranks
-        for entry in seen
-        for item, epoch in zip(entry["item"], entry["epoch"], strict=True)
-        if epoch == 0
-    )
-    assert items == dict.fromkeys(range(len(Mixture.open(manifest).sources[0])), 1)
+    steps = len(Mixture.open(manifest).sources[0])
+    items: Counter[int] = Counter()
+    for rank in range(2):
+        loader = MixtureLoader(MixtureDataset(manifest, place=Place(rank, 2)), 4)
+        for turn, batch in enumerate(islice(loader, -(-steps // 10))):
+            assert int(batch["batch"]) == rank + 2 * turn
+            items.update(batch["item"][batch["epoch"] == 0].tolist())
+    assert items == dict.fromkeys(range(steps), 1)
 
 
-def test_torch_and_tensorflow_give_the_same_batches_as_the_core(kitchen: Kitchen) -> None:
+def test_torch_gives_the_same_batches_as_the_core(kitchen: Kitchen) -> None:
     manifest = kitchen.write("same.yaml", augmentation={}, exact_share=True)
-    processes = [start("batches", manifest, 6, kind) for kind in ("torch", "tensorflow")]
-    core = expected(manifest, 6)
-    for process in processes:
-        seen = lines(process)
-        assert [entry["batch"] for entry in seen] == list(range(6))
-        assert [entry["digest"] for entry in seen] == core
+    seen = [digest(batch) for batch in islice(MixtureDataset(manifest), 6)]
+    assert seen == expected(manifest, 6)
 
 
 def test_the_ranks_together_get_every_batch_once_from_any_state(kitchen: Kitchen) -> None:
@@ -142,6 +126,37 @@ def test_a_worker_can_keep_and_restore_its_own_place(kitchen: Kitchen) -> None:
     other.load_state_dict(state)
     assert seen == [0, 1, 2]
     assert int(next(iter(other))["batch"]) == after == 3
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_what_the_dataset_says_in_the_main_process_holds_for_any_number_of_workers(
+    kitchen: Kitchen, workers: int
+) -> None:
+    dataset = MixtureDataset(kitchen.write("alone.yaml"))
+    assert [int(batch["batch"]) for batch in islice(dataset, 3)] == [0, 1, 2]
+    loader = MixtureLoader(MixtureDataset(kitchen.folder / "alone.yaml"), workers)
+    loader.load_state_dict(json.loads(json.dumps(dataset.state_dict())))
+    assert [int(batch["batch"]) for batch in islice(loader, 2)] == [3, 4]
+
+
+def test_a_second_iteration_ends_the_first_so_that_nothing_is_given_twice(kitchen: Kitchen) -> None:
+    loader = MixtureLoader(MixtureDataset(kitchen.write("twice.yaml")))
+    first = iter(loader)
+    seen = [int(next(first)["batch"]) for _ in range(2)]
+    second = iter(loader)
+    seen.append(int(next(second)["batch"]))
+    assert next(first, None) is None
+    seen.append(int(next(second)["batch"]))
+    assert seen == [0, 1, 2, 3]
+    assert loader.state_dict()["next_batch"] == 4
+
+
+def test_ranks_that_do_not_know_of_each_other_are_refused(kitchen: Kitchen, monkeypatch: pytest.MonkeyPatch) -> None:
+    manifest = kitchen.write("ranks.yaml")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(RuntimeError, match="call init_process_group first"):
+        MixtureDataset(manifest)
+    assert MixtureDataset(manifest, place=Place(1, 2)).stream.place == Place(1, 2)
 
 
 def test_a_state_of_another_mixture_is_refused(kitchen: Kitchen) -> None:

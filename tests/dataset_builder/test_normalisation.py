@@ -187,6 +187,12 @@ def test_a_file_that_cannot_be_used_says_why(tmp_path: Path) -> None:
     refused({"action": entry | {"mean": "x"}}, "'mean' .* no list of numbers")
     refused({"action": entry | {"mean": [None] * 7}}, "finite numbers")
     refused({"action": entry | {"mean": [0.0] * 6}}, "6 or 7 dimensions")
+    refused({"action": entry | {"mask": None}}, "'mask' .* no list of true and false")
+    refused({"action": entry | {"mask": ["yes"] * 7}}, "'mask' .* no list of true and false")
+    refused({"action": entry | {"p01": entry["p99"], "p99": entry["p01"]}}, "'q01' .* lies above 'q99'")
+    refused({"action": entry | {"std": [-1.0] * 7}}, "'std' .* negative")
+    with pytest.raises(StatisticsFileError, match="of one dataset without a name; leave out statistics_key"):
+        files.load(written(tmp_path / "s.json", DOCUMENTS["octo"]), MASK, "kitchen")
     with pytest.raises(StatisticsFileError, match="of 7 dimensions, and this dataset's actions have 8"):
         files.load(written(tmp_path / "s.json", DOCUMENTS["octo"]), (*MASK, False))
     (tmp_path / "s.json").write_text("{", encoding="utf-8")

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import simplejpeg
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -206,6 +206,7 @@ PLANS = st.builds(
 )
 
 
+@settings(deadline=None, max_examples=50)
 @given(questions=st.lists(QUESTIONS, max_size=5, unique_by=lambda question: question.id), plans=st.lists(PLANS))
 def test_what_is_written_is_read_back_and_equal_rows_give_equal_bytes(
     tmp_path_factory: pytest.TempPathFactory, questions: list[Question], plans: list[Plan]

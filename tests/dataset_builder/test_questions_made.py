@@ -36,7 +36,7 @@ from station.config import kitchen_teleop
 from station.lockstep import LocalSink, describe_scene, run_lockstep, simulated_camera
 from station.session import Session
 from teleloom import pose
-from teleloom.catalog.annotations import Segment
+from teleloom.catalog.annotations import Flag, Segment
 from teleloom.catalog.view import EpisodeView
 from teleloom.clock import VirtualClock
 from teleloom.episode.reader import EpisodeReader
@@ -232,6 +232,25 @@ def test_the_outcome_is_asked_at_the_end_both_ways(synthetic: Trajectory, outcom
     early = [q for q in questions if q not in last]
     assert all(q.answer == NO for q in early)
     assert bool(early) == (outcome == "success")
+
+
+@pytest.mark.parametrize("marked", ["segments", "flags"])
+def test_the_outcome_is_not_asked_where_the_end_of_the_attempt_was_cut_off(synthetic: Trajectory, marked: str) -> None:
+    """As after a trim, or a filter of what review marked: the last second is gone."""
+    over_ns = int(synthetic.t_ns[-1]) - 1_000_000_000
+    kept = synthetic.t_ns < over_ns
+    arrays = ("t_ns", "gripper", "target", "is_valid", "weight")
+    span = {"start_ns": over_ns + 500_000_000, "end_ns": over_ns + 900_000_000, "label": "wait"}
+    marks = {"segments": (Segment.model_validate(span),), "flags": (Flag.model_validate(span),)}
+    choice = QuestionChoice(kinds=("outcome",), per_episode=50)
+    for view, asked in ((EpisodeView(), True), (EpisodeView.model_validate({marked: marks[marked]}), False)):
+        shorter = replace(
+            synthetic,
+            outcome="success",
+            candidate=replace(synthetic.candidate, view=view),
+            **{name: getattr(synthetic, name)[kept] for name in arrays},
+        )
+        assert bool(rows(shorter, [], choice)[0]) == asked
 
 
 def test_an_unknown_outcome_is_not_asked_and_a_partial_one_is_not_answered_by_yes_or_no(synthetic: Trajectory) -> None:

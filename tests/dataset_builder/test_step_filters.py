@@ -255,6 +255,15 @@ def test_a_task_is_never_erased_in_silence(station: Station) -> None:
     assert len(station.gather(BuildManifest.model_validate(without)).kept) == 1
 
 
+def test_episodes_of_another_robot_save_no_task_from_being_erased(station: Station) -> None:
+    station.add(RESTS)
+    station.add(dataclasses.replace(RESTS, seed=2))
+    station.add(dataclasses.replace(RESTS, seed=3, task="hold_still"), everywhere("mistake"))
+    station.add(dataclasses.replace(RESTS, seed=4, task="hold_still", robot="ur5e", joints=6))
+    with pytest.raises(TaskErasedError, match=r"erase task 'hold_still' whole: all 40 steps of its 1 episodes"):
+        station.gather(BuildManifest.model_validate({"name": "k", "filters": {"drop_flags": ["mistake"]}}))
+
+
 def everywhere(label: str) -> dict[str, object]:
     return {"kind": "flag", "label": label, "start_ns": 0, "end_ns": 9_000_000_000}
 
