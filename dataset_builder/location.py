@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import shutil
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeGuard, cast
 
 from teleloom.extras import MissingExtraError, require
+from teleloom.files import atomic_writer
 
 _LOCAL = ("file://", "local://")
 
@@ -94,6 +96,27 @@ def sizes_of(folder: Path, names: Iterable[str]) -> dict[str, int]:
             if stat.S_ISREG(status.st_mode):
                 found[name] = status.st_size
     return found
+
+
+def share(files: Mapping[Path, Path]) -> None:
+    """Have each file, whose content never changes, at a second place of the same disk or store too.
+
+    On a disk by hard link where the file system can, and what is in the second place already stays. In a store by its
+    own copies, many at a time. Raises FileNotFoundError for a file that is not there.
+    """
+    if not files:
+        return
+    if not is_local(next(iter(files))):
+        store_of(next(iter(files))).copy([key_of(path) for path in files], [key_of(path) for path in files.values()])
+        return
+    for source, target in files.items():
+        try:
+            os.link(source, target)
+        except FileExistsError:
+            continue
+        except OSError:  # Not every file system has hard links.
+            with atomic_writer(target) as temporary:
+                shutil.copyfile(source, temporary)
 
 
 def reachable(path: Path) -> Path:

@@ -1,4 +1,4 @@
-"""Everything of a dataset but its shards, written into a folder: documents, card, tokens, questions and plans."""
+"""Everything of a dataset but its shards, written into a folder: documents, lock, card, tokens, questions, plans."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from dataset_builder.manifest import BuildManifest
 from dataset_builder.rlds.features import Tree, to_json
 from dataset_builder.rules.filters import FilterCounts
 from dataset_builder.source.gather import Progress
-from teleloom.files import write_json
+from teleloom.files import dumps_json
 
 
 def write_beside(
@@ -28,26 +28,33 @@ def write_beside(
     layout: Layout,
     filtered: FilterCounts,
     results: Mapping[str, ShardResult],
+    lock: Mapping[str, Any],
     report: Progress,
 ) -> None:
-    """Write all that lies beside the shards but the lock. results: by shard name."""
+    """Write all that lies beside the shards into a folder of our own, the lock too. results: by shard name."""
     metadata = documents.metadata(manifest, plan.episodes, plan.numbers, plan.tokeniser, filtered)
     statistics = plan.numbers.documents(manifest.name)
-    write_json(folder / documents.FEATURES, to_json(_features(plan, manifest, layout)))
-    write_json(folder / documents.DATASET_INFO, documents.dataset_info(manifest, plan.shards, results))
-    write_json(folder / documents.METADATA, metadata)
+    _put(folder / documents.FEATURES, to_json(_features(plan, manifest, layout)))
+    _put(folder / documents.DATASET_INFO, documents.dataset_info(manifest, plan.shards, results))
+    _put(folder / documents.METADATA, metadata)
     for name, document in statistics.items():
-        write_json(folder / name, document)
-    write_json(folder / documents.LEDGER, plan.ledger.to_json())
+        _put(folder / name, document)
+    _put(folder / documents.LEDGER, plan.ledger.to_json())
     _write_card(folder, plan, manifest, metadata)
     _write_tokens(folder, plan, report)
     _write_questions(folder, plan, manifest, results)
+    _put(folder / documents.LOCK, lock)
+
+
+def _put(path: Path, document: object) -> None:
+    """Write a document where nobody looks yet: it is on the disk when the whole folder comes into place."""
+    path.write_text(dumps_json(document), encoding="utf-8")
 
 
 def _write_card(folder: Path, plan: BuildPlan, manifest: BuildManifest, metadata: Mapping[str, Any]) -> None:
     action, names = plan.numbers.action, metadata["action"]["names"]
     card = card_document(manifest, metadata, plan.shards, action, plan.tokeniser, plan.ledger, plan.warnings)
-    write_json(folder / documents.CARD_DATA, card)
+    _put(folder / documents.CARD_DATA, card)
     pictures = {
         ACTIONS_PICTURE: (
             "How each action is spread over the train split",

@@ -150,7 +150,8 @@ def _content(card: Mapping[str, Any]) -> Iterator[str]:
 
 def _duration(hours: float) -> str:
     """With two significant digits."""
-    value, unit = (hours, "h") if hours >= 1.0 else (hours * 60.0, "min")
+    seconds = hours * 3600.0
+    value, unit = (hours, "h") if hours >= 1.0 else (hours * 60.0, "min") if seconds >= 60.0 else (seconds, "s")
     return f"{float(f'{value:.1e}'):g} {unit}"
 
 
@@ -188,7 +189,7 @@ def _actions(card: Mapping[str, Any]) -> Iterator[str]:
         )
         for each in action["dimensions"]
     ]
-    yield from _table(("", "unit", *names, "clipped", "token error, mean", "max"), rows)
+    yield from _table(("", "unit", *names, "clipped", "token error, mean", "and max"), rows)
     yield from (
         "",
         f"Tokens: {tokens['codec']} codec, version {tokens['codec_version']}, of the action normalised by "

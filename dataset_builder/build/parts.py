@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import secrets
 import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -15,6 +16,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from dataset_builder.build.place import BUILDING
 from dataset_builder.build.work import ShardResult
 from dataset_builder.location import is_local, key_of, make_folder, sizes_of, store_of
 
@@ -27,7 +29,7 @@ _FOLDER_SUFFIX = ".parts"
 def parts_of(final: Path) -> Iterator[Path]:
     """The folder of parts of the version that is to be `final`. When the block ends well it is removed, unless another
     build still uses it; when the block raises, the parts stay for the next build."""
-    folder = final.parent / f".{final.name}{_FOLDER_SUFFIX}"
+    folder = _folder(final)
     if not is_local(folder):
         make_folder(final.parent)
         make_folder(folder)
@@ -39,11 +41,22 @@ def parts_of(final: Path) -> Iterator[Path]:
     try:
         yield folder
         if _alone(descriptor):
-            shutil.rmtree(folder)
+            _remove(folder)
+    except BaseException:
+        if _alone(descriptor):
+            with suppress(OSError):
+                folder.rmdir()  # Succeeds only where nothing has been made that is worth keeping.
+        raise
     finally:
-        with suppress(OSError):
-            folder.rmdir()  # Succeeds only where nothing has been made that is worth keeping.
         os.close(descriptor)
+
+
+def clear(final: Path) -> None:
+    """Remove the parts of a version that is finished, unless a build uses them; in a store nobody can tell."""
+    folder = _folder(final)
+    if is_local(folder) and folder.is_dir():
+        with parts_of(final):
+            pass
 
 
 def finished(parts: Path, keys: Iterable[str]) -> dict[str, ShardResult]:
@@ -68,19 +81,33 @@ def shard_of(parts: Path, key: str) -> Path:
     return parts / f"{key}{SHARD_SUFFIX}"
 
 
+def _folder(final: Path) -> Path:
+    return final.parent / f".{final.name}{_FOLDER_SUFFIX}"
+
+
 def _shared(folder: Path) -> int:
     """A descriptor of `folder` that says, as long as it is open, that a build uses it."""
     while True:
         folder.mkdir(parents=True, exist_ok=True)
-        with suppress(FileNotFoundError):
+        try:
             descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
-            if _alone(descriptor):
-                for leftover in folder.glob("*.tmp"):
-                    leftover.unlink(missing_ok=True)
-            fcntl.flock(descriptor, fcntl.LOCK_SH)
-            if folder.exists() and folder.stat().st_ino == os.fstat(descriptor).st_ino:
+        except FileNotFoundError:
+            continue
+        if _alone(descriptor):
+            for leftover in folder.glob("*.tmp"):
+                leftover.unlink(missing_ok=True)
+        fcntl.flock(descriptor, fcntl.LOCK_SH)
+        with suppress(FileNotFoundError):
+            if folder.stat().st_ino == os.fstat(descriptor).st_ino:
                 return descriptor
-            os.close(descriptor)  # Another build ended and removed it just now.
+        os.close(descriptor)  # Another build ended and removed it just now.
+
+
+def _remove(folder: Path) -> None:
+    """Take the folder away at once, under another name: a worker that a killed build left may still write into it."""
+    gone = folder.with_name(f"{folder.name.removesuffix(_FOLDER_SUFFIX)}.{secrets.token_hex(4)}{BUILDING}")
+    os.replace(folder, gone)
+    shutil.rmtree(gone, ignore_errors=True)
 
 
 def _alone(descriptor: int) -> bool:

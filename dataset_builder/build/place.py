@@ -2,12 +2,14 @@
 
 On this machine it appears whole, and what was there before stays until it does. An object store cannot rename: there
 `dataset_info.json`, without which nobody takes the rest for a dataset, goes first when a version is replaced and comes
-last when one is written.
+last when one is written. Nor can it lock: there a build says in a mark what it puts in place, and gives way, before it
+makes a dataset of it, to another one that came to put something else there.
 """
 
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import os
 import secrets
 import shutil
@@ -16,11 +18,21 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from dataset_builder.location import is_local, key_of, make_folder, sizes, store_of
+from dataset_builder.location import is_local, key_of, make_folder, share, sizes, store_of
 from teleloom.files import sync_file, sync_folder
 
 BUILDING = ".building"
 REPLACED = ".replaced"
+_MARK = ".uploading"
+_COLLISION = b"collision"
+
+
+class ShardsGoneError(FileNotFoundError):
+    """Another build of the same version has ended, and cleared shards away that this one was about to use."""
+
+
+class CollisionError(OSError):
+    """Two builds put different content in the place of one version at once. The message says what to do."""
 
 
 @contextmanager
@@ -29,19 +41,17 @@ def version_in_place(final: Path, shards: Mapping[str, Path], commit: str, may_r
 
     shards: the finished file behind each name, in the same place as `final`; they stay. Files are shared with them by
     hard link where the file system can, and copied by the store itself elsewhere. commit: the document that makes a
-    dataset of the rest. Raises FileExistsError when a version came into place meanwhile and `may_replace` is not set.
+    dataset of the rest. Raises FileExistsError when a version came into place meanwhile and `may_replace` is not set,
+    and in a store ShardsGoneError and CollisionError, by which nothing that was whole has become half.
     """
     if is_local(final):
         with folder_in_place(final, may_replace) as folder:
-            for name, source in shards.items():
-                _share(source, folder / name)
+            share({source: folder / name for name, source in shards.items()})
             yield folder
     else:
         with tempfile.TemporaryDirectory(prefix="teleloom-") as scratch:
             yield Path(scratch)
-            if not may_replace and (final / commit).exists():
-                raise FileExistsError(f"{final} exists already")
-            _upload(Path(scratch), final, shards, commit)
+            _upload(Path(scratch), final, shards, commit, may_replace)
 
 
 @contextmanager
@@ -91,38 +101,49 @@ def tidy(final: Path) -> None:
                 os.close(claim)
 
 
-def keep(source: Path, target: Path) -> Path:
-    """A copy of a file of a store, made by the store itself, out of the way of what is about to be replaced."""
-    store_of(source).cp_file(key_of(source), key_of(target))
-    return target
-
-
-def _share(source: Path, target: Path) -> None:
-    try:
-        os.link(source, target)
-    except OSError:  # Not every file system has hard links.
-        shutil.copyfile(source, target)
-
-
-def _upload(documents: Path, final: Path, shards: Mapping[str, Path], commit: str) -> None:
+def _upload(documents: Path, final: Path, shards: Mapping[str, Path], commit: str, may_replace: bool) -> None:
+    store, contents = store_of(final), {file.name: file.read_bytes() for file in sorted(documents.iterdir())}
+    own = hashlib.sha256(b"".join(contents.values())).hexdigest().encode()
     there = {str(folder / name) for folder in {source.parent for source in shards.values()} for name in sizes(folder)}
-    missing = [name for name, source in shards.items() if str(source) not in there]
-    if missing:
-        raise FileNotFoundError(
-            f"{final}: another build of this version cleared away {missing[0]} before it was in place; build it again"
-        )
-    store = store_of(final)
+    if gone := [name for name, source in shards.items() if str(source) not in there]:
+        raise ShardsGoneError(_gone(final, gone[0]))
     make_folder(final)
-    (final / commit).unlink(missing_ok=True)
-    for name, source in shards.items():
-        if str(source) != str(final / name):
-            store.cp_file(key_of(source), key_of(final / name))
-    names = sorted(file.name for file in documents.iterdir())
-    for name in (*(name for name in names if name != commit), commit):
-        store.put_file(str(documents / name), key_of(final / name))
-    strays = sorted(sizes(final).keys() - {*names, *shards})
-    if strays:
+    (final / _MARK).write_bytes(own)
+    if may_replace:
+        (final / commit).unlink(missing_ok=True)
+    elif (final / commit).exists():
+        (final / _MARK).unlink(missing_ok=True)
+        raise FileExistsError(f"{final} exists already")
+    try:
+        share({source: final / name for name, source in shards.items()})
+    except FileNotFoundError:
+        raise ShardsGoneError(_gone(final, "a shard")) from None
+    for name in contents:
+        if name != commit:
+            store.put_file(str(documents / name), key_of(final / name))
+    mark, present = _content(final / _MARK), _content(final / commit)
+    if mark not in (own, None) or (mark is None and present not in (contents[commit], None)):
+        (final / _MARK).write_bytes(_COLLISION)
+        (final / commit).unlink(missing_ok=True)
+        raise CollisionError(
+            f"{final}: another build, of something else, put it in place at the same time, so neither is there now; "
+            "build one of the two again"
+        )
+    store.put_file(str(documents / commit), key_of(final / commit))
+    strays = sorted(sizes(final).keys() - {*contents, *shards})
+    with suppress(FileNotFoundError):  # Where another build of the same content was at it too.
         store.rm([key_of(final / name) for name in strays])
+
+
+def _gone(final: Path, what: str) -> str:
+    return f"{final}: another build of this version cleared away {what} before it was in place; build it again"
+
+
+def _content(file: Path) -> bytes | None:
+    try:
+        return file.read_bytes()
+    except FileNotFoundError:
+        return None
 
 
 def _sync(folder: Path) -> None:

@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from dataset_builder.build import documents
 from dataset_builder.build.beside import write_beside
-from dataset_builder.build.parts import finished, parts_of, shard_of
-from dataset_builder.build.place import keep, tidy, version_in_place
+from dataset_builder.build.parts import clear, finished, parts_of, shard_of
+from dataset_builder.build.place import CollisionError, ShardsGoneError, tidy, version_in_place
 from dataset_builder.build.plan import Episode, Shard
-from dataset_builder.build.reuse import KnownShard, Version, known_shards, read_version
+from dataset_builder.build.reuse import Version, known_shards, read_version, sound, take_over
 from dataset_builder.build.settle import BuildPlan, NothingToBuildError, settle, sizes_of
 from dataset_builder.build.shards import read_episode, write_shard
 from dataset_builder.build.work import Broken, ShardResult
@@ -32,9 +33,19 @@ from dataset_builder.normalisation.files import StatisticsFileError
 from dataset_builder.source.candidates import Selection
 from dataset_builder.source.gather import Progress, gather
 from teleloom import __version__
-from teleloom.files import write_json
 
-__all__ = ["BuildResult", "DatasetExistsError", "NothingToBuildError", "build_dataset", "dry_run"]
+__all__ = [
+    "BuildResult",
+    "CollisionError",
+    "DatasetExistsError",
+    "NothingToBuildError",
+    "ShardsGoneError",
+    "build_dataset",
+    "dry_run",
+]
+
+TRIES = 3
+"""So often the shards are seen to, where other builds of the same version keep coming in between."""
 
 
 class DatasetExistsError(FileExistsError):
@@ -47,7 +58,7 @@ class BuildResult:
 
     splits: episodes in each. num_bytes: of all records, 0 after a dry run. written, reused: shards that had to be
     written (or would have to be), and those that were there already. up_to_date: nothing had to be done at all.
-    warnings: what whoever builds ought to know.
+    warnings: what whoever builds ought to know. lock: the document of that name, empty after a dry run.
     """
 
     path: Path
@@ -58,10 +69,7 @@ class BuildResult:
     reused: int
     up_to_date: bool = False
     warnings: tuple[str, ...] = ()
-
-
-Done = dict[str, KnownShard | ShardResult]
-"""The shards that are there, by key: in a version of the dataset, or among the parts of this one."""
+    lock: dict[str, Any] = field(default_factory=dict)
 
 
 def build_dataset(
@@ -72,17 +80,19 @@ def build_dataset(
     force: bool = False,
     progress: Progress | None = None,
     engine: Engine | None = None,
+    trust_reused: bool = False,
 ) -> BuildResult:
     """Write the dataset `out/name/version` from the selected episodes, or find that it is there already.
 
     out: a folder or any URL that fsspec knows. engine: where shards are written; by default this process for little
     work and a pool of processes for much. Shards that this version or another one of the dataset holds are not written
-    again; nor are those that a killed build of this version had finished.
+    again; nor are those that a killed build of this version had finished. trust_reused: of such shards the size is
+    checked alone, not what is in them.
 
     Raises DatasetExistsError for a version made of something else unless `force`, NothingToBuildError when no episode
     is left, EngineError when the engine fails, PluginError and CodecOptionError for a codec that cannot be built,
     LayoutError, StatisticsFileError, TaskErasedError, and OSError when the disk refuses; what was there before then
-    stays as it was.
+    stays as it was. In a store ShardsGoneError and CollisionError too, where several builds of a version are at work.
     """
     report = progress or _silent
     final = reachable(location(out)) / manifest.name / manifest.version
@@ -90,36 +100,36 @@ def build_dataset(
     needs_fitting(manifest.codec.name, manifest.codec.options)
     inputs = _inputs(selection, manifest)
     if not force and (present := _present(final, inputs, selection.warnings)) is not None:
+        clear(final)
         return present
     if engine is not None and engine.is_elsewhere and not is_shared(final):
         raise EngineError(f"{final} lies in the memory of this process, where no worker reaches it; use --workers 1")
     layout = get_layout(manifest.preset, manifest.action)
     gathered = gather(selection.candidates, manifest, report, lambda t: Episode.of(t, layout))
-    known = known_shards(final.parent)
     with parts_of(final) as parts:
-        done: Done = dict(known)
-        written: set[str] = set()
-
-        def make(plan: BuildPlan, missing: list[Shard]) -> list[Broken]:
-            return _write(plan, missing, parts, done, written, engine, report)
-
-        plan = settle(gathered, selection, manifest, layout, parts, done, make)
-        results = {name: _result(done[work.key]) for name, work in plan.works.items()}
-        sources = {name: _source(done[work.key], parts, final) for name, work in plan.works.items()}
-        try:
-            with version_in_place(final, sources, documents.DATASET_INFO, force) as folder:
-                write_beside(folder, plan, manifest, layout, gathered.filtered, results, report)
-                source = _way(final, selection.root)
-                lock = documents.lock(manifest, __version__, source, inputs, plan.shards, results)
-                write_json(folder / documents.LOCK, lock)
-        except FileExistsError:  # Another build of this version was quicker.
-            if (present := _present(final, inputs, selection.warnings)) is not None:
-                return present
-            raise
+        for tries in range(TRIES, 0, -1):
+            shards = _Shards(final, parts, engine, trust_reused, report)
+            try:
+                plan = settle(gathered, selection, manifest, layout, parts, shards.done, shards.see_to)
+                results = {name: shards.done[work.key] for name, work in plan.works.items()}
+                sources = {name: shard_of(parts, work.key) for name, work in plan.works.items()}
+                lock = documents.lock(manifest, __version__, _way(final, selection.root), inputs, plan.shards, results)
+                with version_in_place(final, sources, documents.DATASET_INFO, force) as folder:
+                    write_beside(folder, plan, manifest, layout, gathered.filtered, results, lock, report)
+                break
+            except (FileExistsError, ShardsGoneError):  # Another build of this version was quicker.
+                version = read_version(final)
+                if version is not None and version.inputs == inputs:
+                    return _as_it_is(final, version, selection.warnings)
+                if version is not None and not force:
+                    raise DatasetExistsError(_taken(final)) from None
+                if tries == 1:
+                    raise
     num_bytes = sum(result.num_bytes for result in results.values())
-    count = len(written & {work.key for work in plan.works.values()})
+    count = len(shards.written & {work.key for work in plan.works.values()})
+    warnings = (*plan.warnings, *shards.warnings)
     return BuildResult(
-        final, plan.ledger, plan.splits, num_bytes, count, len(plan.shards) - count, warnings=plan.warnings
+        final, plan.ledger, plan.splits, num_bytes, count, len(plan.shards) - count, warnings=warnings, lock=lock
     )
 
 
@@ -143,17 +153,17 @@ def dry_run(
         return _as_it_is(final, version, selection.warnings)
     layout = get_layout(manifest.preset, manifest.action)
     gathered = gather(selection.candidates, manifest, report, lambda t: Episode.of(t, layout))
-    known: Done = dict(known_shards(final.parent))
-    sound: set[str] = set()
+    known = known_shards(final.parent)
+    seen: set[str] = set()
 
     def check(plan: BuildPlan, missing: list[Shard]) -> list[Broken]:
-        unseen = [episode for shard in missing for episode in shard.episodes if episode.id not in sound]
+        unseen = [episode for shard in missing for episode in shard.episodes if episode.id not in seen]
         broken = []
         for done, episode in enumerate(unseen):
             report("checking", done, len(unseen))
             try:
                 read_episode(episode.candidate, manifest)
-                sound.add(episode.id)
+                seen.add(episode.id)
             except UnfitEpisodeError as error:
                 broken.append(Broken(episode_id=episode.id, reason=error.reason, detail=str(error)))
         report("checking", len(unseen), len(unseen))
@@ -161,7 +171,7 @@ def dry_run(
 
     plan = settle(gathered, selection, manifest, layout, final, known, check)
     reused = sum(work.key in known for work in plan.works.values())
-    refused = () if force or not _is_taken(final, version) else (_taken(final),)
+    refused = () if force or not (version or _is_there(final)) else (_taken(final),)
     warnings = (*plan.warnings, *refused)
     return BuildResult(final, plan.ledger, plan.splits, 0, len(plan.shards) - reused, reused, warnings=warnings)
 
@@ -189,17 +199,18 @@ def _inputs(selection: Selection, manifest: BuildManifest) -> str:
 
 def _present(final: Path, inputs: str, warnings: tuple[str, ...]) -> BuildResult | None:
     """What there is to say when the version is there and made of the same; None when it is not there."""
+    there = _is_there(final)
     version = read_version(final)
     if version is not None and version.inputs == inputs:
         return _as_it_is(final, version, warnings)
-    if _is_taken(final, version):
+    if there or version is not None:
         raise DatasetExistsError(_taken(final))
     return None
 
 
-def _is_taken(final: Path, version: Version | None) -> bool:
-    """Whether something is in the place of the dataset: a version, or a folder that is none."""
-    return version is not None or (is_local(final) and final.exists())
+def _is_there(final: Path) -> bool:
+    """Whether there is a folder in the place of the dataset, whatever it holds."""
+    return is_local(final) and final.exists()
 
 
 def _taken(final: Path) -> str:
@@ -208,59 +219,74 @@ def _taken(final: Path) -> str:
 
 def _as_it_is(final: Path, version: Version, warnings: tuple[str, ...]) -> BuildResult:
     ledger = version.ledger
-    return BuildResult(final, ledger, sizes_of(ledger), version.num_bytes, 0, version.shards, True, warnings)
+    return BuildResult(
+        final, ledger, sizes_of(ledger), version.num_bytes, 0, version.shards, True, warnings, version.lock
+    )
 
 
-def _write(
-    plan: BuildPlan,
-    missing: Sequence[Shard],
-    parts: Path,
-    done: Done,
-    written: set[str],
-    engine: Engine | None,
-    report: Progress,
-) -> list[Broken]:
-    """Have the `missing` shards written that a killed build has not left, and note them in `done` and `written`."""
-    keys = [plan.works[shard.name].key for shard in missing]
-    done.update({key: result for key, result in finished(parts, keys).items() if not result.broken})
-    todo = [shard for shard in missing if plan.works[shard.name].key not in done]
-    if not todo:
-        return []
-    total = len(plan.episodes)
-    count = total - sum(len(shard.episodes) for shard in todo)
+class _Shards:
+    """The shards of a version on their way. done: what is said of each that is in `parts`, by key. written: the keys of
+    those that had to be written."""
 
-    def on_done(place: int) -> None:
-        nonlocal count
-        count += len(todo[place].episodes)
-        report("writing", count, total)
+    def __init__(self, final: Path, parts: Path, engine: Engine | None, trust_reused: bool, report: Progress) -> None:
+        self.done: dict[str, ShardResult] = {}
+        self.written: set[str] = set()
+        self.warnings: list[str] = []
+        self._known = known_shards(final.parent)
+        self._parts = parts
+        self._engine = engine
+        self._is_trusted = trust_reused
+        self._report = report
 
-    report("writing", count, total)
-    num_bytes = sum(episode.candidate.file_bytes for shard in todo for episode in shard.episodes)
-    chosen = engine or default_engine(num_bytes, len(todo) if is_shared(parts) else 1)
-    chosen.run(write_shard, [plan.works[shard.name].model_dump_json() for shard in todo], on_done)
-    results = finished(parts, (plan.works[shard.name].key for shard in todo))
-    if len(results) < len(todo):
-        raise EngineError(
-            f"what the workers of {chosen.name} wrote is not in {parts}; give an --out that this machine and they "
-            "share, such as a network folder or s3://bucket/datasets"
-        )
-    whole: Done = {key: result for key, result in results.items() if not result.broken}
-    done.update(whole)
-    written.update(whole)
-    return [entry for result in results.values() for entry in result.broken]
+    def see_to(self, plan: BuildPlan, missing: Sequence[Shard]) -> list[Broken]:
+        """Have these shards in `parts`: left there by a killed build, taken over from another version, or written."""
+        keys = [plan.works[shard.name].key for shard in missing]
+        self._report("checking", 0, len(plan.episodes))
+        left = {key: result for key, result in finished(self._parts, keys).items() if not result.broken}
+        self.done |= sound(self._parts, left, self._is_trusted)
+        self._take_over([key for key in keys if key in self._known and key not in self.done])
+        todo = [shard for shard in missing if plan.works[shard.name].key not in self.done]
+        return self._write(plan, todo) if todo else []
 
+    def _take_over(self, keys: Sequence[str]) -> None:
+        taken = take_over([self._known[key] for key in keys], self._parts)
+        whole = sound(self._parts, taken, self._is_trusted)
+        self.done |= whole
+        for key in taken.keys() - whole.keys():
+            shard = self._known.pop(key)
+            self.warnings.append(
+                f"{shard.path} is no longer what was built, as its SHA-256 says, so this shard is written anew; "
+                f"`teleloom verify {shard.version}` tells more, and --force builds that version again"
+            )
 
-def _result(done: KnownShard | ShardResult) -> ShardResult:
-    return done.result() if isinstance(done, KnownShard) else done
+    def _write(self, plan: BuildPlan, todo: Sequence[Shard]) -> list[Broken]:
+        total = len(plan.episodes)
+        count = total - sum(len(shard.episodes) for shard in todo)
 
+        def on_done(place: int) -> None:
+            nonlocal count
+            count += len(todo[place].episodes)
+            self._report("writing", count, total)
 
-def _source(done: KnownShard | ShardResult, parts: Path, final: Path) -> Path:
-    """The file of a shard, out of the way of those that `final` will hold."""
-    if isinstance(done, ShardResult):
-        return shard_of(parts, done.key)
-    if is_local(final) or done.version != final:
-        return done.path
-    return keep(done.path, shard_of(parts, done.entry["key"]))
+        self._report("writing", count, total)
+        num_bytes = sum(episode.candidate.file_bytes for shard in todo for episode in shard.episodes)
+        engine = self._engine or default_engine(num_bytes, len(todo) if is_shared(self._parts) else 1)
+        engine.run(write_shard, [plan.works[shard.name].model_dump_json() for shard in todo], on_done)
+        results = finished(self._parts, (plan.works[shard.name].key for shard in todo))
+        if len(results) < len(todo) and is_local(self._parts):
+            raise EngineError(
+                f"what the workers of {engine.name} wrote is not in {self._parts}; give an --out that this machine and "
+                "they share, such as a network folder or s3://bucket/datasets"
+            )
+        if len(results) < len(todo):
+            raise ShardsGoneError(
+                f"what the workers of {engine.name} wrote is not in {self._parts}: another build of this version took "
+                "it away, or they write elsewhere; build it again"
+            )
+        whole = {key: result for key, result in results.items() if not result.broken}
+        self.done |= whole
+        self.written |= whole.keys()
+        return [entry for result in results.values() for entry in result.broken]
 
 
 def _way(final: Path, root: Path) -> str:

@@ -9,14 +9,23 @@ from typing import Any
 
 import click
 from rich.console import Console
-from rich.table import Table
+from rich.padding import Padding
+from rich.table import Column, Table
+from rich.text import Text
 
 from dataset_builder.build import documents
-from dataset_builder.build.run import BuildResult, DatasetExistsError, NothingToBuildError, build_dataset, dry_run
+from dataset_builder.build.run import (
+    BuildResult,
+    CollisionError,
+    DatasetExistsError,
+    NothingToBuildError,
+    ShardsGoneError,
+    build_dataset,
+    dry_run,
+)
 from dataset_builder.codecs import CodecOptionError
 from dataset_builder.commands.manifests import load_manifest
 from dataset_builder.commands.progress import progress_bar
-from dataset_builder.dataset import Dataset
 from dataset_builder.engines.choice import ENGINES, chosen_engine
 from dataset_builder.engines.contract import Engine, EngineError
 from dataset_builder.layouts import LayoutError
@@ -31,6 +40,8 @@ from teleloom.extras import MissingExtraError
 from teleloom.plugins import PluginError
 
 BROKEN_INPUTS = 3
+SHOWN = 50
+"""So many episodes that are not in are told on the terminal one by one."""
 _REFUSALS = (
     ConfigError,
     CatalogError,
@@ -41,6 +52,8 @@ _REFUSALS = (
     StatisticsFileError,
     TaskErasedError,
     DatasetExistsError,
+    ShardsGoneError,
+    CollisionError,
     NothingToBuildError,
     EngineError,
 )
@@ -64,6 +77,9 @@ Examples:
 @click.option("-c", "--config", type=click.Path(path_type=Path, dir_okay=False), help="The build manifest, YAML.")
 @click.option("--catalog", "catalog_url", help="Database URL of the catalog; ROOT's own by default.")
 @click.option("--force", is_flag=True, help="Replace the version if it exists.")
+@click.option(
+    "--trust-reused", is_flag=True, help="Check the size alone of shards that are taken over, not their SHA-256."
+)
 @click.option("--engine", "engine_name", type=click.Choice(ENGINES), default="pool", show_default=True)
 @click.option("--workers", type=click.IntRange(min=1), help="Processes that write shards; by default as many as pay.")
 @click.option("--scheduler", help="Dask: the address of a running scheduler.")
@@ -82,6 +98,7 @@ def build(
     config: Path | None,
     catalog_url: str | None,
     force: bool,
+    trust_reused: bool,
     engine_name: str,
     workers: int | None,
     scheduler: str | None,
@@ -98,7 +115,7 @@ def build(
     try:
         manifest = load_manifest(config, name, version)
         engine = chosen_engine(engine_name, workers, scheduler, tls, runner, options)
-        result = _run(root, catalog_url, manifest, out, force, is_dry_run, engine, as_json)
+        result = _run(root, catalog_url, manifest, out, force, is_dry_run, engine, trust_reused, as_json)
     except _REFUSALS as error:
         raise click.ClickException(str(error)) from None
     except StoreError as error:
@@ -128,6 +145,7 @@ def _run(
     force: bool,
     is_dry_run: bool,
     engine: Engine | None,
+    trust_reused: bool,
     hidden: bool,
 ) -> BuildResult:
     with Catalog.open(catalog_url or root, root) as catalog:
@@ -135,14 +153,16 @@ def _run(
             selection = select_episodes(catalog, root, manifest.select)
             if is_dry_run:
                 return dry_run(selection, manifest, out, progress, force=force)
-            result = build_dataset(selection, manifest, out, force=force, progress=progress, engine=engine)
+            result = build_dataset(
+                selection, manifest, out, force=force, progress=progress, engine=engine, trust_reused=trust_reused
+            )
         _record(catalog, manifest, result)
         return result
 
 
 def _record(catalog: Catalog, manifest: BuildManifest, result: BuildResult) -> None:
     try:
-        catalog.record_build(manifest.name, manifest.version, result.path, Dataset.open(result.path).lock)
+        catalog.record_build(manifest.name, manifest.version, result.path, result.lock)
     except BuildConflictError as error:
         click.echo(f"Note: the catalog keeps the first build of this version: {error}", err=True)
 
@@ -173,22 +193,24 @@ def _print(result: BuildResult, is_dry_run: bool) -> None:
     console = Console()
     if is_dry_run:
         console.print(_by_reason(counts), _by_task(counts))
-    table = Table("episode", title=f"{counts['rejected']} of {counts['inputs']} rejected")
-    table.add_column("not in, because", overflow="fold")
-    for entry in result.ledger.rejected:
-        table.add_row(entry.episode_id, f"{entry.reason}: {entry.detail}")
-    console.print(table)
+    console.print(f"{counts['rejected']} of {counts['inputs']} are not in:")
+    for entry in result.ledger.rejected[:SHOWN]:
+        console.print(Padding(Text(f"{entry.episode_id}: {entry.reason}", style="bold"), (0, 0, 0, 2), expand=False))
+        console.print(Padding(Text(entry.detail), (0, 0, 0, 4), expand=False))
+    if (more := len(result.ledger.rejected) - SHOWN) > 0:
+        where = "--json names them all" if is_dry_run else f"all are in {result.path / documents.LEDGER}"
+        Console(soft_wrap=True).print(f"  and {more} more; {where}")
 
 
 def _by_reason(counts: dict[str, Any]) -> Table:
-    table = Table("not in, because", "episodes")
+    table = Table("not in, because", Column("episodes", justify="right"))
     for reason, count in counts["rejected_by_reason"].items():
         table.add_row(reason, str(count))
     return table
 
 
 def _by_task(counts: dict[str, Any]) -> Table:
-    table = Table("task", "in", "not in")
+    table = Table("task", Column("in", justify="right"), Column("not in", justify="right"))
     for task, count in counts["by_task"].items():
         table.add_row(task or "(unknown)", str(count["emitted"]), str(count["rejected"]))
     return table

@@ -59,10 +59,11 @@ class Pool:
             while workers:
                 for connection in wait(list(workers)):
                     assert isinstance(connection, Connection)
-                    process, place = workers.pop(connection)
+                    process, place = workers[connection]
                     try:
                         answer = connection.recv_bytes()
                     except (EOFError, OSError):
+                        del workers[connection]
                         _bury(connection, process)
                         if tries[place] >= TRIES:
                             raise WorkerLostError(_how(process.exitcode)) from None
@@ -75,6 +76,7 @@ class Pool:
                     if waiting:
                         give(connection, process)
                     else:
+                        del workers[connection]
                         _bury(connection, process)
         finally:
             for connection, (process, _) in workers.items():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from teleloom.catalog import Catalog
 from teleloom.episode.layout import episode_path
 
 Kitchen = tuple[Station, BuildResult]
+short = partial(Episode, seconds=0.6)
 
 
 def run(command: object, *arguments: object) -> tuple[int, str, str]:
@@ -29,12 +31,12 @@ def run(command: object, *arguments: object) -> tuple[int, str, str]:
 def some_in_val(station: Station) -> None:
     """Four episodes, of which the default splits hold out some, so that there is nothing to be warned of."""
     for seed in (1, 2, 3, 6):
-        station.add(Episode(seed=seed))
+        station.add(short(seed=seed))
 
 
 def test_build_then_verify_in_json(station: Station, tmp_path: Path) -> None:
-    station.add(Episode(seed=1))
-    station.add(Episode(seed=2), approve=False)
+    station.add(short(seed=1))
+    station.add(short(seed=2), approve=False)
     code, out, _ = run(build, station.root, "--name", "k", "--version", "0.2.0", "--out", tmp_path, "--json")
     document = json.loads(out)
     assert code == 0
@@ -52,7 +54,7 @@ def test_build_then_verify_in_json(station: Station, tmp_path: Path) -> None:
 
 
 def test_a_manifest_file_is_obeyed_and_options_override_it(station: Station, tmp_path: Path) -> None:
-    station.add(Episode(seed=1))
+    station.add(short(seed=1))
     manifest = tmp_path / "build.yaml"
     manifest.write_text("name: k\nversion: 3.0.0\ncameras: {front: image}\nstep_rate_hz: 5\n")
     code, _, _ = run(build, station.root, "-c", manifest, "--version", "3.1.0", "--out", tmp_path / "rlds")
@@ -70,8 +72,8 @@ def test_reading_with_tfds_asks_for_what_reads_records_too(kitchen: Kitchen, mon
 
 
 def test_a_dry_run_tells_people_the_reasons(station: Station, tmp_path: Path) -> None:
-    station.add(Episode(seed=1))
-    station.add(Episode(seed=2), approve=False)
+    station.add(short(seed=1))
+    station.add(short(seed=2), approve=False)
     code, out, _ = run(build, station.root, "--name", "k", "--out", tmp_path / "rlds", "--dry-run")
     assert code == 0
     assert "Would build" in out
@@ -91,7 +93,7 @@ def test_a_dry_run_tells_people_the_reasons(station: Station, tmp_path: Path) ->
     ],
 )
 def test_a_wrong_manifest_is_refused_by_name(station: Station, tmp_path: Path, manifest: str, message: str) -> None:
-    station.add(Episode(seed=1))
+    station.add(short(seed=1))
     path = tmp_path / "build.yaml"
     path.write_text(manifest)
     code, _, err = run(build, station.root, "-c", path, "--out", tmp_path)
@@ -105,9 +107,9 @@ def test_errors_name_the_remedy(station: Station, tmp_path: Path) -> None:
     assert (code, "--name" in err) == (2, True)
     code, _, err = run(build, station.root, "--name", "k", "--out", tmp_path)
     assert (code, "there are none" in err) == (1, True)
-    station.add(Episode(seed=1))
+    station.add(short(seed=1))
     assert run(build, station.root, "--name", "k", "--out", tmp_path)[0] == 0
-    station.add(Episode(seed=2))
+    station.add(short(seed=2))
     code, _, err = run(build, station.root, "--name", "k", "--out", tmp_path)
     assert (code, "--force" in err) == (1, True)
     code, _, err = run(build, station.root, "--name", "k", "--out", tmp_path, "--force")
@@ -127,12 +129,12 @@ def test_the_same_manifest_built_elsewhere_is_the_same_build(station: Station, t
 
 def test_broken_episodes_are_warned_of_and_review_decisions_are_not(station: Station, tmp_path: Path) -> None:
     some_in_val(station)
-    station.add(Episode(seed=102), approve=False)
-    write(station.root, Episode(seed=103))
+    station.add(short(seed=102), approve=False)
+    write(station.root, short(seed=103))
     code, _, err = run(build, station.root, "--name", "k", "--version", "0.1.0", "--out", tmp_path)
     assert (code, err.strip()) == (0, "")
     for seed in (104, 105):
-        path = episode_path(station.root, station.add(Episode(seed=seed)))
+        path = episode_path(station.root, station.add(short(seed=seed)))
         path.write_bytes(path.read_bytes()[:5000])
     code, _, err = run(build, station.root, "--name", "k", "--out", tmp_path)
     ledger = tmp_path / "k" / "1.0.0" / "ledger.json"
@@ -160,11 +162,23 @@ def test_the_same_again_is_up_to_date_and_the_next_version_says_what_it_reuses(
     assert (code, "Shards: 0 written, 2 reused" in out) == (0, True)
 
 
+def test_of_many_episodes_that_are_not_in_some_are_told_and_the_ledger_named(
+    station: Station, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for seed in (1, 2, 3):
+        identity = station.add(short(seed=seed), approve=seed == 1)
+    monkeypatch.setattr(sys.modules[build.callback.__module__], "SHOWN", 1)
+    out = run(build, station.root, "--name", "k", "--out", tmp_path)[1]
+    assert out.count("not-approved\n    nobody has approved it; review it with `teleloom review`\n") == 1
+    assert out.endswith(f"  and 1 more; all are in {tmp_path / 'k' / '1.0.0' / 'ledger.json'}\n")
+    assert identity not in out
+
+
 def test_a_dry_run_warns_of_a_version_that_would_be_refused(station: Station, tmp_path: Path) -> None:
     some_in_val(station)
     arguments = (build, station.root, "--name", "k", "--out", tmp_path)
     assert run(*arguments)[0] == 0
-    station.add(Episode(seed=7))
+    station.add(short(seed=7))
     code, out, err = run(*arguments, "--dry-run")
     assert (code, "Shards: 1 to write, 1 reused" in out) == (0, True)
     assert err == (
@@ -175,8 +189,8 @@ def test_a_dry_run_warns_of_a_version_that_would_be_refused(station: Station, tm
 
 
 def test_where_no_episode_is_left_each_reason_is_told_with_an_example(station: Station, tmp_path: Path) -> None:
-    first = station.add(Episode(seed=1))
-    station.add(Episode(seed=2))
+    first = station.add(short(seed=1))
+    station.add(short(seed=2))
     manifest = tmp_path / "build.yaml"
     manifest.write_text("name: k\ncameras: {frnt: image}\n")
     code, _, err = run(build, station.root, "-c", manifest, "--out", tmp_path, "--dry-run")
@@ -189,7 +203,7 @@ def test_ctrl_c_says_how_to_go_on(station: Station, tmp_path: Path, monkeypatch:
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
-    station.add(Episode(seed=1))
+    station.add(short(seed=1))
     monkeypatch.setattr("dataset_builder.build.run.write_shard", interrupted)
     code, _, err = run(build, station.root, "--name", "k", "--out", tmp_path, "--workers", 1)
     assert (code, err) == (1, "Error: stopped; the same command goes on with what is finished\n")
@@ -198,7 +212,7 @@ def test_ctrl_c_says_how_to_go_on(station: Station, tmp_path: Path, monkeypatch:
 
 
 def test_an_export_takes_what_the_manifest_selects(station: Station, tmp_path: Path) -> None:
-    station.add(Episode(seed=1))
+    station.add(short(seed=1))
     manifest = tmp_path / "build.yaml"
     manifest.write_text("name: k\nselect: {tasks: [nothing-like-it]}\n")
     code, _, err = run(export, station.root, "--to", "aloha", "-c", manifest, "--out", tmp_path / "out")
@@ -206,7 +220,7 @@ def test_an_export_takes_what_the_manifest_selects(station: Station, tmp_path: P
 
 
 def test_verify_of_a_damaged_record_names_it_and_leaves_tfds_out(station: Station, tmp_path: Path) -> None:
-    station.add(Episode(seed=1))
+    station.add(short(seed=1))
     assert run(build, station.root, "--name", "k", "--out", tmp_path)[0] == 0
     (shard,) = (tmp_path / "k" / "1.0.0").glob("*.tfrecord-*")
     content = bytearray(shard.read_bytes())
@@ -246,7 +260,7 @@ def test_a_default_build_needs_nothing_but_the_core(station: Station, tmp_path: 
 
 
 def test_verify_fails_on_a_damaged_dataset(station: Station, tmp_path: Path) -> None:
-    station.add(Episode(seed=1))
+    station.add(short(seed=1))
     path = station.build(tmp_path).path
     shard = next(path.glob("*.tfrecord-*"))
     shard.write_bytes(shard.read_bytes()[:-1])

@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,8 @@ import pytest
 from conftest import Station
 from synthetic_episodes import Episode, camera_stream, frames_of
 
-from dataset_builder.build import parts
+from dataset_builder.build import parts, reuse
+from dataset_builder.build.reuse import known_shards, read_version, take_over
 from dataset_builder.build.run import BuildResult, DatasetExistsError, build_dataset, dry_run
 from dataset_builder.build.work import ShardResult
 from dataset_builder.codecs import CodecOptionError
@@ -68,7 +68,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Station:
     station = Station(tmp_path_factory.mktemp("recorded") / "station")
     station.root.mkdir()
     for seed in range(12):
-        station.add(Episode(seed=seed, seconds=1.0))
+        station.add(Episode(seed=seed, seconds=0.6))
     return station
 
 
@@ -178,6 +178,92 @@ def test_tokens_in_records_are_rewritten_with_the_statistics_and_refused_for_chu
         twelve.build(tmp_path, chunked)
 
 
+def flip_a_bit(file: Path) -> None:
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+
+
+def test_a_shard_that_rotted_enters_no_new_version_unless_it_is_trusted(twelve: Station, tmp_path: Path) -> None:
+    first = twelve.build(tmp_path, manifest())
+    rotten = next(iter(sorted(first.path.glob("*.tfrecord-*"))))
+    flip_a_bit(rotten)
+    trusted = build_dataset(twelve.select(), manifest("1.1.0"), tmp_path, trust_reused=True)
+    assert (trusted.written, trusted.warnings) == (0, ())
+    assert verify_dataset(trusted.path).faults != []
+    second = twelve.build(tmp_path, manifest("1.2.0"))
+    assert second.written == 1
+    (warning,) = second.warnings
+    assert f"{trusted.path / rotten.name} is no longer what was built" in warning
+    assert verify_dataset(second.path).faults == []
+    mended = twelve.build(tmp_path, manifest(), force=True)
+    assert (mended.written, mended.warnings) == (0, ()), "the sound copy in 1.2.0 was not taken"
+    assert verify_dataset(mended.path).faults == []
+
+
+def test_a_version_that_is_replaced_while_its_shards_are_taken_over_offers_none(
+    twelve: Station, tmp_path: Path
+) -> None:
+    first = twelve.build(tmp_path, manifest())
+    known = known_shards(first.path.parent)
+    twelve.annotate(train_episode(first), {"kind": "instruction", "action": "replace", "text": "Put the pear away"})
+    twelve.build(tmp_path, manifest(), force=True)
+    (tmp_path / "parts").mkdir()
+    assert take_over(list(known.values()), tmp_path / "parts") == {}
+
+
+def test_a_version_is_read_whole_while_another_takes_its_place(
+    twelve: Station, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = twelve.build(tmp_path, manifest())
+    other = manifest("1.1.0").model_copy(update={"shards": Sharding(max_episodes=2)})
+    second = twelve.build(tmp_path, other)
+    listing = sizes
+
+    def listed_and_then_replaced(folder: Path) -> dict[str, int]:
+        monkeypatch.undo()
+        found = listing(folder)
+        first.path.rename(tmp_path / "old")
+        second.path.rename(first.path)
+        return found
+
+    monkeypatch.setattr(reuse, "sizes", listed_and_then_replaced)
+    version = read_version(first.path)
+    assert version is not None
+    assert version.lock["manifest"]["version"] == "1.1.0"
+
+
+def test_parts_leave_at_once_whoever_still_writes_into_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    remove = shutil.rmtree
+
+    def removing(folder: Path, **options: Any) -> None:
+        with pytest.raises(FileNotFoundError):
+            (tmp_path / ".1.0.0.parts" / "late").write_bytes(b"of a worker whose build was killed")
+        remove(folder, **options)
+
+    monkeypatch.setattr(parts.shutil, "rmtree", removing)
+    with parts.parts_of(tmp_path / "1.0.0") as folder:
+        (folder / "shard").write_bytes(b"x")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_build_that_fails_leaves_the_empty_parts_of_another_one_alone(tmp_path: Path) -> None:
+    with parts.parts_of(tmp_path / "1.0.0") as folder:
+        with pytest.raises(EngineError), parts.parts_of(tmp_path / "1.0.0"):
+            raise EngineError("no worker")
+        assert folder.is_dir()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_parts_of_a_killed_build_go_once_the_version_is_there(twelve: Station, tmp_path: Path) -> None:
+    first = twelve.build(tmp_path, manifest())
+    left = first.path.with_name(".1.0.0.parts")
+    left.mkdir()
+    (left / "shard.tfrecord").write_bytes(b"x")
+    assert twelve.build(tmp_path, manifest()).up_to_date
+    assert [entry.name for entry in first.path.parent.iterdir()] == ["1.0.0"]
+
+
 def test_a_missing_or_cut_shard_is_written_again(twelve: Station, tmp_path: Path) -> None:
     first = twelve.build(tmp_path, manifest())
     contents = files(first.path)
@@ -209,32 +295,45 @@ def test_what_a_failed_build_had_finished_is_used_by_the_next(twelve: Station, t
     parts = tmp_path / "b" / "kitchen" / ".1.0.0.parts"
     assert len(list(parts.glob("*.json"))) == 3
     (parts / "left-behind.tmp").write_bytes(b"half")
+    flip_a_bit(next(parts.glob("*.tfrecord")))
     result = twelve.build(tmp_path / "b", manifest())
-    assert result.reused == 3
+    assert result.reused == 2
     assert files(result.path) == expected
     assert [entry.name for entry in result.path.parent.iterdir()] == ["1.0.0"]
 
 
-def test_sigkill_in_the_middle_and_the_next_build_ends_with_the_same_bytes(station: Station, tmp_path: Path) -> None:
-    """The real command, really killed while it writes."""
-    for seed in range(12):
-        station.add(Episode(seed=seed, seconds=3.0, size=(96, 128)))
-    expected = files(station.build(tmp_path / "a", manifest()).path)
+_KILLED = """
+import os, signal, sys
+from dataset_builder.build import shards
+from station.__main__ import main
+
+write, records = shards.framed, []
+
+def killed_in_the_middle(parts):
+    records.append(parts)
+    for block in write(parts):
+        if len(records) > 8:
+            os.kill(os.getpid(), signal.SIGKILL)
+        yield block
+
+shards.framed = killed_in_the_middle
+main()
+"""
+
+
+def test_sigkill_in_the_middle_and_the_next_build_ends_with_the_same_bytes(twelve: Station, tmp_path: Path) -> None:
+    """The real command, really killed while it writes the ninth record."""
+    expected = files(twelve.build(tmp_path / "a", manifest()).path)
     config = tmp_path / "build.yaml"
     config.write_text(json.dumps(manifest().model_dump(mode="json")))
-    command = [sys.executable, "-m", "station", "build", str(station.root), "-c", str(config), "--out"]
+    arguments = ["build", str(twelve.root), "-c", str(config), "--out", str(tmp_path / "b")]
+    killed = subprocess.run([sys.executable, "-c", _KILLED, *arguments], cwd=ROOT, capture_output=True, check=False)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
     parts = tmp_path / "b" / "kitchen" / ".1.0.0.parts"
-    with subprocess.Popen([*command, str(tmp_path / "b")], cwd=ROOT, stderr=subprocess.DEVNULL) as killed:
-        end = time.monotonic() + 60
-        while not list(parts.glob("*.json")) and killed.poll() is None:
-            assert time.monotonic() < end
-            time.sleep(0.0005)
-        killed.send_signal(signal.SIGKILL)
     left = len(list(parts.glob("*.json")))
-    assert killed.returncode == -signal.SIGKILL
     assert 0 < left < len(lock(tmp_path / "a/kitchen/1.0.0")["shards"])
-    done = subprocess.run([*command, str(tmp_path / "b"), "--json"], cwd=ROOT, capture_output=True, check=True)
-    assert json.loads(done.stdout)["shards"]["reused"] == left
+    assert list(parts.glob(".*.tmp"))
+    assert twelve.build(tmp_path / "b", manifest()).reused == left
     assert files(tmp_path / "b/kitchen/1.0.0") == expected
     assert [entry.name for entry in (tmp_path / "b/kitchen").iterdir()] == ["1.0.0"]
 

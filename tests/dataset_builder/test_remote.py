@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +16,15 @@ from conftest import MANIFEST, Station
 from moto.server import ThreadedMotoServer
 from synthetic_episodes import Episode
 
-from dataset_builder.build.run import DatasetExistsError, build_dataset
+from dataset_builder.build import place
+from dataset_builder.build.run import CollisionError, DatasetExistsError, build_dataset
 from dataset_builder.commands import build, verify
 from dataset_builder.dataset import Dataset, NotADatasetError
 from dataset_builder.engines.contract import Done, EngineError, Work
 from dataset_builder.engines.here import Here
 from dataset_builder.engines.pool import Pool
 from dataset_builder.location import location
+from dataset_builder.rules.sharding import Sharding
 from dataset_builder.verify.check import verify_dataset
 from teleloom.catalog import Catalog
 
@@ -69,7 +71,7 @@ def station(tmp_path_factory: pytest.TempPathFactory) -> Station:
     root.mkdir()
     station = Station(root)
     for seed in range(8):
-        station.add(Episode(seed=seed, seconds=1.0))
+        station.add(Episode(seed=seed, seconds=0.6))
     return station
 
 
@@ -160,6 +162,66 @@ def test_a_dataset_may_live_in_memory(station: Station) -> None:
     result = build_dataset(station.select(), MANIFEST, "memory://rlds")
     assert verify_dataset(result.path, station.root).compared == 8
     assert build_dataset(station.select(), MANIFEST, "memory://rlds").up_to_date
+
+
+class Meanwhile(Here):
+    """Another build does its work first."""
+
+    def __init__(self, other: Callable[[], object]) -> None:
+        self.other = other
+
+    def run(self, work: Work, tasks: Any, done: Done) -> None:
+        other, self.other = self.other, lambda: None
+        super().run(work, tasks[:1], done)
+        other()
+        super().run(work, tasks[1:], done)
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_of_two_builds_of_one_version_the_slower_finds_it_up_to_date(station: Station, force: bool) -> None:
+    out = f"memory://slower-{force}"
+    slower = Meanwhile(lambda: build_dataset(station.select(), MANIFEST, out))
+    result = build_dataset(station.select(), MANIFEST, out, engine=slower, force=force)
+    assert result.up_to_date
+    assert verify_dataset(result.path, station.root).faults == []
+    assert names(out) == {"1.0.0"}
+
+
+def test_a_build_whose_parts_went_with_another_one_sees_to_its_shards_once_more(station: Station) -> None:
+    out, other = "memory://once-more", MANIFEST.model_copy(update={"description": "something else"})
+    slower = Meanwhile(lambda: build_dataset(station.select(), other, out))
+    result = build_dataset(station.select(), MANIFEST, out, engine=slower, force=True)
+    assert (result.up_to_date, result.lock["manifest"]["description"]) == (False, MANIFEST.description)
+    assert verify_dataset(result.path, station.root).faults == []
+    assert names(out) == {"1.0.0"}
+
+
+def names(out: str) -> set[str]:
+    """What lies in the store's folder of the dataset."""
+    folder = location(out) / "kitchen"
+    return {file.relative_to(folder).parts[0] for file in folder.glob("**/*") if file.is_file()}
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_of_two_versions_put_in_one_place_at_once_none_is_a_mixture(
+    station: Station, monkeypatch: pytest.MonkeyPatch, force: bool
+) -> None:
+    out, fewer = f"memory://collision-{force}", MANIFEST.model_copy(update={"shards": Sharding(max_episodes=2)})
+    real = place.share
+
+    def and_the_other_one_meanwhile(files: Mapping[Path, Path]) -> None:
+        monkeypatch.undo()
+        real(files)
+        build_dataset(station.select(), fewer, out, force=force)
+
+    monkeypatch.setattr(place, "share", and_the_other_one_meanwhile)
+    with pytest.raises(CollisionError, match="build one of the two again"):
+        build_dataset(station.select(), MANIFEST, out, force=force)
+    with pytest.raises(NotADatasetError):
+        verify_dataset(location(out) / "kitchen" / "1.0.0")
+    result = build_dataset(station.select(), MANIFEST, out)
+    assert verify_dataset(result.path, station.root).faults == []
+    assert not {file.name for file in result.path.iterdir()} & {".uploading"}
 
 
 @pytest.mark.parametrize(
