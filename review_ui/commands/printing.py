@@ -17,6 +17,8 @@ from teleloom.clock import NS_PER_S
 from teleloom.files import dumps_json
 
 SHORTEST_ID = 8
+LISTED = ("episode", "recorded (UTC)", "task", "length", "outcome", "quality", "status", "risk")
+WIDE = 110
 
 
 def print_json(document: Any) -> None:
@@ -34,29 +36,31 @@ def tell(what: str, ids: Sequence[str], as_json: bool) -> None:
 
 def print_table(columns: Sequence[str | Column], rows: Iterable[Sequence[str]], title: str | None = None) -> None:
     """A table on stdout."""
-    table = Table(*columns, title=title)
+    table = Table(*columns, title=title, title_justify="left", box=None, pad_edge=False, padding=(0, 1, 0, 0))
     for row in rows:
         table.add_row(*row)
     Console().print(table)
 
 
 def print_episodes(rows: Sequence[EpisodeRow], short: dict[str, str]) -> None:
-    """A line per episode. short: what to name each by."""
-    columns = ("recorded (UTC)", "task", "length", "outcome", "quality", "status", "risk")
-    print_table((Column("episode", no_wrap=True), *columns), (_cells(row, short[row.id]) for row in rows))
+    """A line per episode, with the gravest risk where the terminal has room. short: what to name each by."""
+    columns = [Column(name, no_wrap=True) for name in LISTED]
+    has_room = Console().width >= WIDE
+    if has_room:
+        columns.append(Column("because"))
+    print_table(columns, ([*_cells(row, short[row.id]), *([gravest(row)] if has_room else [])] for row in rows))
 
 
 def _cells(row: EpisodeRow, short: str) -> tuple[str, ...]:
     quality = str((row.quality or {}).get("verdict", ""))
-    recorded = when(row.created_wall_ns)
-    return short, recorded, row.task, length(row), row.outcome_now, quality, row.status, risk(row)
+    recorded = when(row.created_wall_ns).rpartition(":")[0]
+    risk = "" if row.risk is None else f"{row.risk:.2f}"
+    return short, recorded, row.task, length(row), row.outcome_now, quality, row.status, risk
 
 
-def risk(row: EpisodeRow) -> str:
-    """The risk and its gravest reason, "" where nobody ranked the episode."""
-    if row.risk is None:
-        return ""
-    return f"{row.risk:.2f}" + (f" {row.risks[0]['message']}" if row.risks else "")
+def gravest(row: EpisodeRow) -> str:
+    """The gravest reason of an episode's risk, "" where there is none."""
+    return str(row.risks[0]["message"]) if row.risks else ""
 
 
 def length(row: EpisodeRow) -> str:

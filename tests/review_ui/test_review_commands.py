@@ -81,7 +81,10 @@ def test_episodes_are_listed_by_filter_order_and_page(root: Path) -> None:
     assert ids(root, "--tag", "for-the-paper") == [SECOND]
     assert ids(root, "--text", "lamp") == [THIRD]
     shown = run("list", root, "--sort", "risk", "--limit", 2)
-    assert "0.70 a" in shown.stdout
+    assert max(map(len, shown.stdout.splitlines())) <= 80
+    assert "0.70" in shown.stdout
+    assert "a jump" not in shown.stdout
+    assert "0.70 a jump" in CliRunner(env={"COLUMNS": "110"}).invoke(review, ["list", str(root)]).stdout
     assert shown.stderr == "2 of 3, from number 1\n"
 
 
