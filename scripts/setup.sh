@@ -8,7 +8,7 @@ purpose=${1:?usage: scripts/setup.sh sim|review|dev}
 case $purpose in
   sim) extras=sim packages="libegl1 libopengl0 libgl1-mesa-dri" ;;
   review) extras=sim,review packages="libegl1 libopengl0 libgl1-mesa-dri" ;;
-  dev) extras=dev packages="libegl1 libopengl0 libgl1 libgl1-mesa-dri postgresql mmdebstrap iproute2 util-linux chromium fonts-dejavu-core openssl" ;;
+  dev) extras=dev packages="libegl1 libopengl0 libgl1 libgl1-mesa-dri postgresql mmdebstrap iproute2 util-linux chromium libatomic1 fonts-dejavu-core openssl" ;;
   *) echo "setup: unknown purpose '$purpose'; known: sim, review, dev" >&2; exit 2 ;;
 esac
 

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -138,7 +139,11 @@ def test_a_camera_that_dies_is_started_again_and_the_gap_is_marked(tmp_path: Pat
 
 
 def test_interrupting_the_station_sets_the_running_episode_aside(tmp_path: Path) -> None:
-    process = subprocess.Popen(command(str(tmp_path), "--task", "stack"), stderr=subprocess.PIPE, text=True)
+    # What a shell starts in the background is deaf to SIGINT, and so would be this station.
+    listening = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    process = subprocess.Popen(
+        command(str(tmp_path), "--task", "stack"), stderr=subprocess.PIPE, text=True, preexec_fn=listening
+    )
     journals = tmp_path / "journal"
     deadline = time.monotonic() + 60
     while not list(journals.glob("*.mcap")) and time.monotonic() < deadline:
