@@ -152,9 +152,7 @@ def test_a_kill_while_finalising_leaves_each_episode_once_and_whole(tmp_path: Pa
         found = sorted(path.stem for path in (root / "episodes").iterdir())
         assert found[: len(made)] == made
         assert len(found) <= len(made) + 1
-        for unborn in (root / "journal").glob(
-            ".*.tmp"
-        ):  # Killed before its metadata: it goes once it is old.
+        for unborn in (root / "journal").glob(".*.tmp"):  # Killed before its metadata: it goes once it is old.
             os.utime(unborn, (0, 0))
         assert recover(root) == []
         assert list((root / "journal").iterdir()) == []
