@@ -14,13 +14,11 @@ from dataset_builder.actions.semantics import ActionSemantics
 from dataset_builder.layouts.contract import Floats, Record
 from dataset_builder.rlds.features import Tensor, Text, Tree
 from dataset_builder.rlds.records import Values
-from dataset_builder.rules.weights import HUMAN, LED_TO_TAKEOVER, corrections
 from dataset_builder.source.trajectory import Trajectory
 from teleloom import pose
 from teleloom.clock import NS_PER_S
 
 LED_TO_INTERVENTION = -10
-DEMONSTRATION, POLICY, INTERVENTION = -1, 0, 1
 
 STEP: Tree = {
     "language_instruction": Text(),
@@ -53,7 +51,7 @@ def step_values(trajectory: Trajectory) -> dict[str, Values]:
     """The values of STEP, by their key in the record."""
     count = np.arange(len(trajectory))
     is_last = count == len(trajectory) - 1
-    mode = action_mode(trajectory)
+    mode = trajectory.action_mode.astype(np.int64)
     return {
         "steps/language_instruction": texts(trajectory.instruction, len(trajectory)),
         "steps/discount": np.ones(len(trajectory), dtype=np.float32),
@@ -63,7 +61,7 @@ def step_values(trajectory: Trajectory) -> dict[str, Values]:
         "steps/is_terminal": is_last,
         "steps/is_intervention": trajectory.is_intervention,
         "steps/action_mode": mode,
-        "steps/intv_label": np.where(trajectory.action_mode == LED_TO_TAKEOVER, LED_TO_INTERVENTION, mode),
+        "steps/intv_label": np.where(trajectory.led_to_takeover, LED_TO_INTERVENTION, mode),
         "steps/weight": trajectory.weight,
     }
 
@@ -86,13 +84,6 @@ def metadata_values(trajectory: Trajectory) -> dict[str, Values]:
         **{f"episode_metadata/{key}": [text.encode()] for key, text in written.items()},
         **{f"episode_metadata/{key}": np.array([number], dtype=np.float32) for key, number in numbers.items()},
     }
-
-
-def action_mode(trajectory: Trajectory) -> NDArray[np.int64]:
-    """Who acted in each step (T,), by the names of austin_sirius among the Open X-Embodiment datasets."""
-    corrects = corrections(trajectory.action_mode, trajectory.is_intervention)
-    human = np.where(corrects, INTERVENTION, DEMONSTRATION)
-    return np.where(trajectory.action_mode == HUMAN, human, POLICY).astype(np.int64)
 
 
 def actions(trajectory: Trajectory, semantics: ActionSemantics) -> NDArray[np.float64]:

@@ -95,11 +95,11 @@ def _print(document: dict[str, Any], max_length: int, longest: int, batch: int, 
     for source in document["sources"]:
         batches = -(-source["samples_to_see_all"] // document["batch_size"])
         table.add_row(source["name"], source["kind"], str(source["items"]), f"{source['share']:.1%}", str(batches))
-    console = Console()
+    console = Console(markup=False, emoji=False)
     console.print(table)
     console.print(f"The longest sample of batch {batch} has {longest} of {max_length} tokens.")
     if sheet is not None:
-        console.print(f"It is drawn in {sheet}", markup=False, soft_wrap=True)
+        console.print(f"It is drawn in {sheet}", soft_wrap=True)
 
 
 @contextmanager

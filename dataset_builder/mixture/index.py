@@ -32,7 +32,8 @@ Progress = Callable[[str, int, int], None]
 """Called with what is being done, how much of it is done and how much there is."""
 
 _SAID = ("steps/language_instruction", "steps/language_instruction_2", "steps/language_instruction_3")
-_OPEN_FILES = 256
+# Of each dataset: many of them must stay below the 1024 files that a process may open. To open one takes 8 us.
+_OPEN_FILES = 32
 _HEADER = struct.Struct("<QI")
 
 
@@ -41,9 +42,8 @@ class UnusableDatasetError(ValueError):
 
 
 class StepIndex:
-    """The N steps of one split. `cameras` names its images, in the order of their keys, `sizes` says how high and wide
-    they are. digest: of the columns, which belong to these very files. content: SHA-256 of the shards, the same for any
-    copy of the dataset.
+    """The N steps of one split. `cameras` names its images, in the order of their keys. digest: of the columns, which
+    belong to these very files. content: SHA-256 of the shards, the same for any copy of the dataset.
 
     actions: (N, D) float32 as recorded. weights: (N,) float32, 0 for the `unlabelled` steps without an instruction.
     ends: (N,) bool, where a policy should end the episode. firsts: (E + 1,) first step of each episode, then N. tasks:
@@ -55,11 +55,6 @@ class StepIndex:
         self.dataset, self.split, self.digest = dataset, split, digest
         self.content = [shard.sha256 for shard in _shards(dataset, split)]
         self.cameras: tuple[str, ...] = tuple(columns.facts["cameras"])
-        self.sizes = {
-            key.rsplit("/", 1)[-1]: (leaf.height, leaf.width)
-            for key, leaf in dataset.leaves.items()
-            if isinstance(leaf, Image)
-        }
         self.actions, self.weights, self.ends = columns["action"], columns["weight"], columns["ends"]
         self.firsts = columns["first"]
         self.tasks = columns["task"]

@@ -242,8 +242,9 @@ class Mixture:
             )
         if taken := sorted(set(ids.tolist()) & {self.text.bos, self.text.eos, self.text.pad}):
             raise BadMixtureError(
-                f"'{source.name}' has actions on id {taken[0]}, which is '{self.text.decode(taken)}' to the tokenizer; "
-                f"set placement, e.g. {{name: last, vocab_size: {taken[0] if taken[0] >= len(ids) else vocab_size}}}"
+                f"'{source.name}' has actions on id {taken[0]}, which is '{self.text.decode(taken[:1])}' to the "
+                f"tokenizer; set placement, e.g. {{name: last, vocab_size: "
+                f"{taken[0] if taken[0] >= len(ids) else vocab_size}}}"
             )
 
     def _proportion(self, source: Source) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cached_property
+from functools import cached_property, partial
 from hashlib import sha256
 from pathlib import Path
 
@@ -16,7 +16,8 @@ from dataset_builder.mixture.prompts import planned, prompts
 from dataset_builder.mixture.resampling import Runs
 from dataset_builder.mixture.sources import Item, Kind, Opener
 from dataset_builder.mixture.targets import ActionTargets
-from dataset_builder.questions.pictures import inside
+from dataset_builder.questions import points
+from dataset_builder.questions.pictures import inside, size_of
 from dataset_builder.questions.question import Plan, Question, read_plans, read_questions, to_jsonl
 
 
@@ -61,15 +62,19 @@ class Questions:
 
     def item(self, number: int, rng: np.random.Generator) -> Item:
         question = Question.model_validate_json(_row(self._rows, number))
-        answer, images = question.answer, {}
+        asked, answer, images = question.question, question.answer, {}
         if question.image is not None:
             images["image"] = inside(self._folder, question.image).read_bytes()
         elif question.frame is not None and self._index is not None:
             camera = question.frame.image
             images[camera] = self._index.image(self._step(question), camera)
-            if question.kind == "point":
-                answer = self._rescaled(answer, self._index.sizes[camera])
-        return Item(self._prompts.question(question.question), f" {answer}", (), images)
+        if question.kind == points.KIND:
+            for name, data in images.items():
+                size = size_of(name, data)
+                asked, answer = points.resized(
+                    asked, answer, size, self._images.size, partial(self._images.place, size)
+                )
+        return Item(self._prompts.question(asked), f" {answer}", (), images)
 
     def camera_count(self) -> int:
         return 1
@@ -77,24 +82,20 @@ class Questions:
     def action_ids(self) -> NDArray[np.int32]:
         return np.empty(0, dtype=np.int32)
 
-    def _rescaled(self, answer: str, size: tuple[int, int]) -> str:
-        """A pixel `(x, y)` of the dataset's image where the image of the batch shows it."""
-        x, y = (int(number) for number in answer.strip("()").split(","))
-        return "({}, {})".format(*self._images.place(size, x, y))
-
     def _step(self, question: Question) -> int:
-        """The step that a question shows, -1 for none. Raises UnusableDatasetError when it is not in the dataset."""
+        """The step that a question shows, -1 for none. Raises UnusableDatasetError when it is not in the dataset, and
+        for a pixel that a crop may take away."""
         frame = question.frame
+        if question.kind == points.KIND and self._images.fit == "crop":
+            raise UnusableDatasetError(
+                f"question '{question.id}' asks for a pixel; use images.fit stretch or pad, not crop"
+            )
         if frame is None:
             return -1
         if self._index is None:
             raise UnusableDatasetError(
                 f"question '{question.id}' shows a frame of episode {frame.episode_id}, and there is no dataset in "
                 f"{self._folder}; keep the file in the folder of its dataset"
-            )
-        if question.kind == "point" and self._images.fit == "crop":
-            raise UnusableDatasetError(
-                f"question '{question.id}' asks for a pixel; use images.fit stretch or pad, not crop"
             )
         if frame.image not in self._index.cameras:
             raise UnusableDatasetError(f"question '{question.id}' shows '{frame.image}', which {self._folder} has not")

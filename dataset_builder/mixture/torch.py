@@ -72,12 +72,15 @@ class MixtureLoader:
 
     `state_dict` after batch n leads to batch n + 1, whatever the workers have made ahead. Iterating again goes on,
     and ends an iteration that was left before. options: of the DataLoader, e.g. pin_memory, prefetch_factor,
-    multiprocessing_context. Raises ValueError for persistent_workers: they would not hear of a state that is loaded.
+    multiprocessing_context. Raises ValueError for persistent_workers, which would not hear of a state that is loaded,
+    and for in_order=False, with which no state says what was given.
     """
 
     def __init__(self, dataset: MixtureDataset, workers: int = 0, **options: Any) -> None:
         if options.get("persistent_workers"):
             raise ValueError("persistent_workers would go on where they were, whatever state is loaded; leave it out")
+        if not options.get("in_order", True):
+            raise ValueError("without in_order a state would give batches twice and leave others out; leave it out")
         self.dataset = dataset
         self._loader = torch.utils.data.DataLoader(dataset, batch_size=None, num_workers=workers, **options)
         self._done = 0
@@ -113,7 +116,7 @@ def _distributed() -> Place:
     distributed = torch.distributed
     if distributed.is_available() and distributed.is_initialized():
         return Place(distributed.get_rank(), distributed.get_world_size())
-    launched = os.environ.get("WORLD_SIZE", "1")
+    launched = os.environ.get("WORLD_SIZE") or "1"
     if launched != "1":
         raise RuntimeError(
             f"WORLD_SIZE says that {launched} ranks were launched, and torch.distributed is not initialised, so each "

@@ -16,6 +16,7 @@ from dataset_builder.normalisation.statistics import Statistics
 OPENVLA_FILE = "dataset_statistics.json"
 OCTO_FILE = "octo_statistics.json"
 OPENPI_FILE = "norm_stats.json"
+_OPENPI_ZERO = 1e-6
 
 
 class StatisticsFileError(ValueError):
@@ -60,6 +61,8 @@ def load(path: str | Path, mask: Sequence[bool], key: str | None = None) -> Stat
     entry = _entry(path, document, key)
     names = {"q01": "p01", "q99": "p99"} if "p01" in entry else {}
     figures = {name: _figure(path, entry, names.get(name, name)) for name in ("mean", "std", "q01", "q99")}
+    if "norm_stats" in document:
+        figures = _unpadded(figures, len(mask))
     unknown = np.full(figures["mean"].shape, np.nan)
     figures |= {name: _figure(path, entry, name) if name in entry else unknown for name in ("min", "max")}
     given = np.asarray(entry.get("mask", mask))
@@ -102,6 +105,15 @@ def _entry(path: str | Path, document: Any, key: str | None) -> Mapping[str, Any
     if not isinstance(entry, dict):
         raise StatisticsFileError(f"statistics {path} have no action statistics in OpenVLA's, Octo's or openpi's form")
     return entry
+
+
+def _unpadded(figures: dict[str, NDArray[np.float64]], width: int) -> dict[str, NDArray[np.float64]]:
+    """Without the dimensions beyond `width` where those never were anything but 0: openpi's pi0 pads its actions to 32,
+    and its loader leaves the rest of the statistics out. Its percentiles, of a histogram, are 0 within 1e-10."""
+    rest = np.concatenate([values[width:] for values in figures.values()])
+    if (np.abs(rest) >= _OPENPI_ZERO).any():
+        return figures
+    return {name: values[:width] for name, values in figures.items()}
 
 
 def _figure(path: str | Path, entry: Mapping[str, Any], name: str) -> NDArray[np.float64]:

@@ -9,6 +9,7 @@ import numpy as np
 
 from dataset_builder.questions.asked import Asked, yes_or_no
 from dataset_builder.questions.lens import Lens
+from dataset_builder.questions.points import answer_of, image_of
 from dataset_builder.questions.scene import Pose, Scenes, SceneState
 from dataset_builder.source.trajectory import Trajectory
 
@@ -104,7 +105,7 @@ def about_point(trajectory: Trajectory, steps: Sequence[int], sight: Sight) -> l
     if sight.lens is None:
         return []
     asked = []
-    image = f"this image of {sight.lens.width} x {sight.lens.height} pixels"
+    image = f"this {image_of((sight.lens.height, sight.lens.width))}"
     for step in steps:
         state = sight.scenes.steady(int(trajectory.t_ns[step]))
         if state is None:
@@ -115,7 +116,7 @@ def about_point(trajectory: Trajectory, steps: Sequence[int], sight: Sight) -> l
                 f"Point at the {name} in {image}: give (x, y).",
                 f"Where in {image} is the {name}? Answer with (x, y).",
             )
-            asked.append(Asked(step, f"point {name}", wordings, f"({pixel[0]}, {pixel[1]})"))
+            asked.append(Asked(step, f"point {name}", wordings, answer_of(*pixel)))
     return asked
 
 

@@ -17,8 +17,9 @@ class BadPictureError(ValueError):
     """A picture that cannot be used. The message names it and says why."""
 
 
-def check_picture(folder: Path, name: str) -> None:
-    """Raise BadPictureError unless `name`, relative to `folder`, is a JPEG or PNG file in it whose header is sound."""
+def check_picture(folder: Path, name: str) -> tuple[int, int]:
+    """Height and width of `name`, relative to `folder`. Raises BadPictureError unless it is a JPEG or PNG file in it
+    whose header is sound."""
     path = inside(folder, name)
     try:
         size = path.stat().st_size
@@ -31,9 +32,10 @@ def check_picture(folder: Path, name: str) -> None:
         raise BadPictureError(f"image '{name}' is not there; it is looked for in {folder}") from None
     except OSError as error:
         raise BadPictureError(f"image '{name}' cannot be read ({error.strerror})") from None
-    height, width = _size(name, data)
+    height, width = size_of(name, data)
     if not (0 < height <= MAX_SIDE and 0 < width <= MAX_SIDE):
         raise BadPictureError(f"image '{name}' is {width} x {height} pixels; at most {MAX_SIDE} a side are accepted")
+    return height, width
 
 
 def inside(folder: Path, name: str) -> Path:
@@ -48,8 +50,8 @@ def inside(folder: Path, name: str) -> Path:
     return path
 
 
-def _size(name: str, data: bytes) -> tuple[int, int]:
-    """Height and width, by the header."""
+def size_of(name: str, data: bytes) -> tuple[int, int]:
+    """Height and width of a JPEG or PNG, by its header. Raises BadPictureError, which says `name`."""
     if data.startswith(_PNG) and data[12:16] == b"IHDR" and len(data) >= 24:
         width, height = struct.unpack(">II", data[16:24])
         return height, width

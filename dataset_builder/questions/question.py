@@ -9,6 +9,7 @@ from typing import Annotated, Any, Self, TypeVar
 
 from pydantic import Field, StringConstraints, ValidationError, model_validator
 
+from dataset_builder.questions import points
 from dataset_builder.questions.conversations import BadConversationError, is_conversation, turns
 from dataset_builder.questions.pictures import BadPictureError, check_picture
 from teleloom.config import Config, describe
@@ -36,7 +37,8 @@ class Frame(Config):
 
 
 class Question(Config):
-    """A question with its answer. kind: what it is about, see QuestionChoice; "vqa" for one that was imported.
+    """A question with its answer. kind: what it is about, see QuestionChoice; "vqa" for one that was imported. That of
+    "point" is a pixel `(x, y)` of the image as it is, which is scaled with it.
 
     image: a file beside the questions, its path relative to their folder. frame: a picture of our own. A question
     without either is about text alone. weight: how much it counts in training.
@@ -54,6 +56,8 @@ class Question(Config):
     def _one_picture(self) -> Self:
         if self.image is not None and self.frame is not None:
             raise ValueError("a question shows an image or a frame, not both")
+        if self.kind == points.KIND:
+            points.pixel_of(self.answer)
         return self
 
 
@@ -87,7 +91,7 @@ def read_questions(path: Path) -> list[Question]:
     questions: list[Question] = []
     faults: list[str] = []
     lines_of: dict[str, int] = {}
-    looked_at: dict[str, str] = {}
+    looked_at: dict[str, tuple[int, int] | str] = {}
     for number, line in _lines(path):
         try:
             for question in _questions_of(_json(line), f"{path.stem}-{number}"):
@@ -95,7 +99,9 @@ def read_questions(path: Path) -> list[Question]:
                     raise ValueError(f"the id '{question.id}' is that of line {lines_of[question.id]}")
                 lines_of[question.id] = number
                 if question.image is not None:
-                    _look_at(path.parent, question.image, looked_at)
+                    size = _look_at(path.parent, question.image, looked_at)
+                    if question.kind == points.KIND:
+                        points.check_point(question.answer, size)
                 questions.append(question)
         except (ValueError, RecursionError) as error:
             faults.append(f"line {number}: {_said(error, Question)}")
@@ -177,16 +183,17 @@ def _questions_of(row: dict[str, Any], name: str) -> list[Question]:
     ]
 
 
-def _look_at(folder: Path, image: str, looked_at: dict[str, str]) -> None:
-    """Check each picture once; raise BadPictureError for each line that shows a bad one."""
+def _look_at(folder: Path, image: str, looked_at: dict[str, tuple[int, int] | str]) -> tuple[int, int]:
+    """Height and width of a picture, each looked at once. Raises BadPictureError for each line that shows a bad one."""
     if image not in looked_at:
         try:
-            check_picture(folder, image)
-            looked_at[image] = ""
+            looked_at[image] = check_picture(folder, image)
         except BadPictureError as error:
             looked_at[image] = str(error)
-    if looked_at[image]:
-        raise BadPictureError(looked_at[image])
+    found = looked_at[image]
+    if isinstance(found, str):
+        raise BadPictureError(found)
+    return found
 
 
 def _said(error: Exception, model: type[RowT]) -> str:

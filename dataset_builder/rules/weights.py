@@ -1,4 +1,4 @@
-"""How much each step counts in training: what review said of the episode, and where a person corrected a policy."""
+"""Who acted in each step, and how much it counts in training: a factor for its kind on the weight of the episode."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from pydantic import Field
 from teleloom.config import Config
 from teleloom.messages import ControlMode
 
-LED_TO_TAKEOVER, POLICY, HUMAN = -1, 0, 1
+DEMONSTRATION, POLICY, INTERVENTION = -1, 0, 1
+"""Who acted in a step, as austin_sirius among the Open X-Embodiment datasets has it in `action_mode`."""
 
 Flags = NDArray[np.bool_]
 Modes = NDArray[np.int8]
@@ -30,50 +31,49 @@ class StepWeights(Config):
     pre_intervention_steps: int = Field(default=15, ge=0)
 
 
-def action_modes(
-    control_mode: NDArray[np.uint8], is_intervention: Flags, policy_pilot: bool, pre_intervention_steps: int
-) -> Modes:
-    """Who each step (T,) is to be put down to: HUMAN, POLICY, or LED_TO_TAKEOVER.
+def action_modes(control_mode: NDArray[np.uint8], is_intervention: Flags, policy_pilot: bool) -> Modes:
+    """Who acted in each step (T,) of a whole recording: DEMONSTRATION, POLICY or INTERVENTION.
 
     A blend is the person's in a correction and the policy's otherwise. Where the arm held still, whoever drove last
-    still had it; before anybody drove, whoever drove first; where nobody ever did, the policy if `policy_pilot`.
+    still had it; before anybody drove, whoever drove first; where nobody ever did, the policy if `policy_pilot`. So an
+    intervention lasts until the policy drives again: whoever grips anew in mid-correction holds the arm still, and such
+    a step is not marked.
     """
     mode = control_mode.astype(np.int64)
     human = is_intervention | (mode == ControlMode.HUMAN)
     drove = np.flatnonzero(human | (mode != ControlMode.HOLD))
+    steps = np.arange(len(mode))
     if len(drove):
-        last = np.searchsorted(drove, np.arange(len(mode)), side="right") - 1
+        last = np.searchsorted(drove, steps, side="right") - 1
         human = human[drove[np.maximum(last, 0)]]
     else:
         human = np.full(len(mode), not policy_pilot)
-    modes = np.where(human, HUMAN, POLICY).astype(np.int8)
-    for takeover in takeovers(modes):
-        before = modes[max(0, takeover - pre_intervention_steps) : takeover]
-        before[before == POLICY] = LED_TO_TAKEOVER
-    return modes
+    last_marked = np.maximum.accumulate(np.where(is_intervention, steps, -1))
+    last_policy = np.maximum.accumulate(np.where(human, -1, steps))
+    of_human = np.where(last_marked > last_policy, INTERVENTION, DEMONSTRATION)
+    return np.where(human, of_human, POLICY).astype(np.int8)
 
 
 def takeovers(modes: Modes) -> NDArray[np.int64]:
-    """The steps at which a person drives and a policy drove the step before."""
-    human = modes == HUMAN
+    """The steps in which a person acted and a policy did the step before."""
+    human = modes != POLICY
     return np.flatnonzero(human[1:] & ~human[:-1]) + 1
 
 
-def corrections(modes: Modes, is_intervention: Flags) -> Flags:
-    """The steps (T,) at which a person corrects a policy: those marked so, and those after them until the policy drives
-    again. Whoever grips anew in mid-correction holds the arm still meanwhile, and such a step is not marked."""
-    steps = np.arange(len(modes))
-    human = modes == HUMAN
-    last_marked = np.maximum.accumulate(np.where(is_intervention, steps, -1))
-    last_policy = np.maximum.accumulate(np.where(human, -1, steps))
-    found: Flags = human & (last_marked > last_policy)
-    return found
+def led_to_takeover(modes: Modes, count: int) -> Flags:
+    """The last `count` steps (T,) at most that a policy drove before each takeover."""
+    led: Flags = np.zeros(len(modes), dtype=bool)
+    for takeover in takeovers(modes):
+        led[max(0, takeover - count) : takeover] = True
+    led &= modes == POLICY
+    return led
 
 
-def step_weights(
-    weights: StepWeights, episode_weight: float, modes: Modes, is_intervention: Flags
-) -> NDArray[np.float32]:
-    """The weight of each step (T,): that of its kind times that of the episode."""
-    of_human = np.where(corrections(modes, is_intervention), weights.intervention, weights.demonstration)
-    of_policy = np.where(modes == LED_TO_TAKEOVER, weights.pre_intervention, weights.policy)
-    return (episode_weight * np.where(modes == HUMAN, of_human, of_policy)).astype(np.float32)
+def step_weights(weights: StepWeights, episode_weight: float, modes: Modes, led: Flags) -> NDArray[np.float32]:
+    """The weight of each step (T,): that of its kind times that of the episode. led: it led to a takeover."""
+    factors = np.select(
+        [led, modes == POLICY, modes == INTERVENTION],
+        [weights.pre_intervention, weights.policy, weights.intervention],
+        weights.demonstration,
+    )
+    return (episode_weight * factors).astype(np.float32)

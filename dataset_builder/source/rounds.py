@@ -10,7 +10,7 @@ from typing import Any, Self
 import numpy as np
 
 from dataset_builder.rules.lineage import Lineage
-from dataset_builder.rules.weights import HUMAN, corrections, takeovers
+from dataset_builder.rules.weights import INTERVENTION, POLICY, takeovers
 from dataset_builder.source.trajectory import Trajectory
 
 
@@ -32,7 +32,7 @@ class Contribution:
 
     @classmethod
     def of(cls, trajectory: Trajectory) -> Self:
-        human = int(np.count_nonzero(trajectory.action_mode == HUMAN))
+        human = int(np.count_nonzero(trajectory.action_mode != POLICY))
         return cls(
             policy_version=trajectory.policy_version,
             recorded_wall_ns=trajectory.recorded_wall_ns,
@@ -40,7 +40,7 @@ class Contribution:
             steps=len(trajectory),
             policy_steps=len(trajectory) - human,
             human_steps=human,
-            intervention_steps=int(np.count_nonzero(corrections(trajectory.action_mode, trajectory.is_intervention))),
+            intervention_steps=int(np.count_nonzero(trajectory.action_mode == INTERVENTION)),
             corrections=len(takeovers(trajectory.action_mode)),
         )
 

@@ -14,7 +14,7 @@ from dataset_builder.presets import needs
 from dataset_builder.rules.filters import FilterInput, keep_steps
 from dataset_builder.rules.lineage import Lineage
 from dataset_builder.rules.splits import GroupKey
-from dataset_builder.rules.weights import Modes, action_modes, step_weights
+from dataset_builder.rules.weights import Modes, action_modes, led_to_takeover, step_weights
 from dataset_builder.source.candidates import Candidate
 from dataset_builder.source.shape import Shape
 from teleloom.catalog.annotations import Segment
@@ -45,7 +45,8 @@ class Trajectory:
     (T,) opening, all measured. target: (T, 8) tool pose and gripper opening commanded;
     joint_target: (T, J+1) the same in joints. human_target, policy_target: (T, 8) what each pilot asked for, NaN where
     it asked for nothing. control_mode: (T,) ControlMode. handover: (T,) it was another one in the step recorded before.
-    is_intervention: (T,) a person corrected a policy. action_mode: (T,) -1, 0 or 1 as rules/weights.py says.
+    is_intervention: (T,) marked by the pilot: a person corrected a policy. action_mode: (T,) DEMONSTRATION, POLICY or
+    INTERVENTION, see rules/weights.py. led_to_takeover: (T,) a policy drove, and a person took over soon after.
     weight: (T,) how much the step counts in training. is_valid: (T,) all observations were fresh.
     """
 
@@ -86,6 +87,7 @@ class Trajectory:
     handover: Flags
     is_intervention: Flags
     action_mode: Modes
+    led_to_takeover: Flags
     weight: NDArray[np.float32]
     is_valid: Flags
 
@@ -129,10 +131,10 @@ def read_trajectory(reader: EpisodeReader, candidate: Candidate, manifest: Build
     kept = trimmed[filtered.rows]
     aligned = {key: _shown(steps, camera, kept) for camera, key in keys.items()}
     fresh = np.logical_and.reduce([stream.valid[kept] for stream in (*aligned.values(), steps.streams["robot"])])
-    # Judged on the whole recording: what led to a takeover did so wherever trims and filters cut.
-    modes = action_modes(
-        steps.control_mode, steps.is_intervention, meta.pilot == "policy", manifest.weights.pre_intervention_steps
-    )[kept]
+    # Judged on the whole recording: who acted, and what led to a takeover, does not depend on trims and filters.
+    modes = action_modes(steps.control_mode, steps.is_intervention, meta.pilot == "policy")
+    led = led_to_takeover(modes, manifest.weights.pre_intervention_steps)[kept]
+    modes = modes[kept]
     t_ns = steps.t_ns[kept]
     trajectory = Trajectory(
         candidate=candidate,
@@ -172,7 +174,8 @@ def read_trajectory(reader: EpisodeReader, candidate: Candidate, manifest: Build
         handover=steps.handover[kept],
         is_intervention=steps.is_intervention[kept],
         action_mode=modes,
-        weight=step_weights(manifest.weights, view.weight, modes, steps.is_intervention[kept]),
+        led_to_takeover=led,
+        weight=step_weights(manifest.weights, view.weight, modes, led),
         is_valid=fresh,
     )
     if np.isnan(trajectory.gripper).any() or np.isnan(trajectory.target[:, 7]).any():

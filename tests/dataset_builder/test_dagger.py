@@ -14,23 +14,24 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from synthetic_episodes import Episode
 
-from dataset_builder.layouts.shared import INTERVENTION, action_mode
 from dataset_builder.manifest import BuildManifest
 from dataset_builder.rlds.records import decode_example
 from dataset_builder.rlds.tfrecord import read_records
 from dataset_builder.rules.lineage import Lineage
 from dataset_builder.rules.weights import (
-    HUMAN,
-    LED_TO_TAKEOVER,
+    DEMONSTRATION,
+    INTERVENTION,
     POLICY,
     StepWeights,
     action_modes,
-    corrections,
+    led_to_takeover,
     step_weights,
     takeovers,
 )
 from dataset_builder.source.rounds import Contribution, RoundSummary, round_numbers, summaries
 from dataset_builder.source.trajectory import Trajectory
+from teleloom.episode.reader import EpisodeReader
+from teleloom.episode.steps import Steps
 from teleloom.messages import ControlMode
 
 HOLD, HAND, AUTO, BLEND = (int(mode) for mode in ControlMode)
@@ -42,22 +43,25 @@ def modes(text: str, corrected: str = "", *, policy_pilot: bool = False, before:
     """Who acts at each step: of h(and), a(uto), b(lend), . (hold), corrections marked by x; as letters again."""
     control = np.array([{"h": HAND, "a": AUTO, "b": BLEND, ".": HOLD}[c] for c in text], dtype=np.uint8)
     flags = np.array([c == "x" for c in corrected.ljust(len(text))], dtype=bool)
-    found = action_modes(control, flags, policy_pilot, before)
-    return "".join({LED_TO_TAKEOVER: "-", POLICY: "0", HUMAN: "1"}[mode] for mode in found.tolist())
+    found = action_modes(control, flags, policy_pilot)
+    names = np.array([{DEMONSTRATION: "d", POLICY: "p", INTERVENTION: "i"}[mode] for mode in found.tolist()])
+    return "".join(np.where(led_to_takeover(found, before), "-", names).tolist())
 
 
 @pytest.mark.parametrize(
     ("driving", "corrected", "wanted"),
     [
-        ("hhhh", "", "1111"),
-        ("aaaa", "", "0000"),
-        ("aaaahhaaaa", "    xx    ", "00--110000"),
-        ("aaaahhaahh", "    xx  xx", "00--11--11"),
-        ("ahahahhh", " x x xxx", "-1-1-111"),
-        ("hhaaahh", "     xx", "110--11"),
-        ("aaabbhhbbaa", "   xxxx    ", "0--11110000"),
-        ("..hh..aa..hh", "          xx", "11111100--11"),
-        ("aa..hh", "    xx", "00--11"),
+        ("hhhh", "", "dddd"),
+        ("aaaa", "", "pppp"),
+        ("aaaahhaaaa", "    xx    ", "pp--iipppp"),
+        ("aaaahhaahh", "    xx  xx", "pp--ii--ii"),
+        ("ahahahhh", " x x xxx", "-i-i-iii"),
+        ("hhaaahh", "     xx", "ddp--ii"),
+        ("aaabbhhbbaa", "   xxxx    ", "p--iiiipppp"),
+        ("..hh..aa..hh", "          xx", "ddddddpp--ii"),
+        ("aa..hh", "    xx", "pp--ii"),
+        ("aahh.hhaa", "  xx xx", "--iiiiipp"),
+        ("hh.aahh..aahh", "     xx    xx", "ddd--iiii--ii"),
     ],
 )
 def test_steps_are_put_down_to_whoever_drove_and_those_before_a_takeover_stand_out(
@@ -67,12 +71,12 @@ def test_steps_are_put_down_to_whoever_drove_and_those_before_a_takeover_stand_o
 
 
 def test_where_nobody_ever_drove_the_pilot_that_was_on_duty_counts() -> None:
-    assert modes("....") == "1111"
-    assert modes("....", policy_pilot=True) == "0000"
+    assert modes("....") == "dddd"
+    assert modes("....", policy_pilot=True) == "pppp"
 
 
 def test_no_step_leads_to_a_takeover_where_none_is_asked_for() -> None:
-    assert modes("aaahh", "   xx", before=0) == "00011"
+    assert modes("aaahh", "   xx", before=0) == "pppii"
 
 
 driving = st.lists(st.sampled_from([HOLD, HAND, AUTO]), min_size=1, max_size=80)
@@ -81,51 +85,42 @@ driving = st.lists(st.sampled_from([HOLD, HAND, AUTO]), min_size=1, max_size=80)
 @given(driving, st.integers(0, 20))
 def test_before_each_takeover_are_as_many_as_asked_for_or_as_the_policy_drove(steps: list[int], before: int) -> None:
     control = np.array(steps, dtype=np.uint8)
-    found = action_modes(control, control == HAND, False, before)
-    plain = action_modes(control, control == HAND, False, 0)
-    assert np.array_equal(found == HUMAN, plain == HUMAN)
-    assert np.array_equal(takeovers(found), takeovers(plain))
-    near = np.zeros(len(found), dtype=bool)
-    for takeover in takeovers(plain):
-        near[max(0, takeover - before) : takeover] = True
-    assert np.array_equal(found == LED_TO_TAKEOVER, near & (plain == POLICY))
+    found = action_modes(control, control == HAND, False).tolist()
+    taken = [step for step in range(1, len(found)) if found[step] != POLICY and found[step - 1] == POLICY]
+    assert takeovers(np.array(found)).tolist() == taken
+    near = {step for takeover in taken for step in range(takeover - before, takeover)}
+    wanted = [step for step in sorted(near & set(range(len(found)))) if found[step] == POLICY]
+    assert np.flatnonzero(led_to_takeover(np.array(found), before)).tolist() == wanted
 
 
 def test_weights_are_those_of_the_kind_of_step_times_that_of_the_episode() -> None:
-    kinds = np.array([HUMAN, HUMAN, POLICY, LED_TO_TAKEOVER], dtype=np.int8)
-    corrected = np.array([False, True, False, False])
-    weights = step_weights(SIRIUS, 2.0, kinds, corrected)
+    kinds = np.array([DEMONSTRATION, INTERVENTION, POLICY, POLICY], dtype=np.int8)
+    led = np.array([False, False, False, True])
+    weights = step_weights(SIRIUS, 2.0, kinds, led)
     assert weights.dtype == np.float32
     assert weights.tolist() == pytest.approx([2.0, 6.0, 1.0, 0.02])
-    assert step_weights(StepWeights(), 1.0, kinds, corrected).tolist() == [1.0, 1.0, 1.0, 1.0]
+    assert step_weights(StepWeights(), 1.0, kinds, led).tolist() == [1.0, 1.0, 1.0, 1.0]
 
 
-@pytest.mark.parametrize(
-    ("driving", "corrected", "wanted"),
-    [
-        ("hhhh", "", "...."),
-        ("aahh.hhaa", "  xx xx", "..xxxxx.."),
-        ("hh.aahh..aahh", "     xx    xx", ".....xxxx..xx"),
-        ("aaa..hh", "     xx", ".....xx"),
-    ],
-)
-def test_a_correction_lasts_until_the_policy_drives_again(driving: str, corrected: str, wanted: str) -> None:
-    control = np.array([{"h": HAND, "a": AUTO, ".": HOLD}[c] for c in driving], dtype=np.uint8)
-    flags = np.array([c == "x" for c in corrected.ljust(len(driving))], dtype=bool)
-    found = corrections(action_modes(control, flags, True, 0), flags)
-    assert "".join("x" if step else "." for step in found.tolist()) == wanted
+def test_a_correction_is_one_wherever_a_trim_begins(station: Station, monkeypatch: pytest.MonkeyPatch) -> None:
+    recorded = EpisodeReader.steps
 
+    def gripping_anew(reader: EpisodeReader) -> Steps:
+        steps = recorded(reader)
+        held = (steps.t_ns >= 2_000_000_000) & (steps.t_ns < 2_300_000_000) & steps.is_intervention
+        assert held.any()
+        control = np.where(held, np.uint8(ControlMode.HOLD), steps.control_mode)
+        return dataclasses.replace(steps, control_mode=control, is_intervention=steps.is_intervention & ~held)
 
-def test_gripping_anew_in_mid_correction_is_part_of_it(station: Station) -> None:
-    station.add(CORRECTED)
+    monkeypatch.setattr(EpisodeReader, "steps", gripping_anew)
+    station.add(CORRECTED, {"kind": "trim", "start_ns": 2_000_000_000, "end_ns": 2_700_000_000})
     trajectory = one(station, weights=SIRIUS.model_dump())
-    held = int(np.flatnonzero(trajectory.is_intervention)[3])
-    flags = trajectory.is_intervention.copy()
-    flags[held] = False
-    trajectory = dataclasses.replace(trajectory, is_intervention=flags)
-    assert action_mode(trajectory)[held] == INTERVENTION
-    assert step_weights(SIRIUS, 1.0, trajectory.action_mode, flags)[held] == pytest.approx(3.0)
-    assert Contribution.of(trajectory).intervention_steps == np.count_nonzero(action_mode(trajectory) == INTERVENTION)
+    held = trajectory.control_mode == ControlMode.HOLD
+    assert held[0]
+    assert not trajectory.is_intervention[held].any()
+    assert set(trajectory.action_mode[held].tolist()) == {INTERVENTION}
+    assert set(trajectory.weight[held].tolist()) == {3.0}
+    assert Contribution.of(trajectory).intervention_steps == np.count_nonzero(trajectory.action_mode == INTERVENTION)
 
 
 def one(station: Station, **manifest: object) -> Trajectory:
@@ -137,20 +132,18 @@ def test_an_episode_with_corrections_step_by_step(station: Station) -> None:
     station.add(CORRECTED, {"kind": "weight", "weight": 2.0})
     trajectory = one(station, weights=SIRIUS.model_dump())
     seconds = trajectory.t_ns * 1e-9
-    human = trajectory.action_mode == HUMAN
+    human = trajectory.action_mode == INTERVENTION
+    assert set(trajectory.action_mode.tolist()) == {POLICY, INTERVENTION}
     assert np.array_equal(human, trajectory.is_intervention)
     # A step shows the newest command before the next step, so a takeover shows up to a step early.
     for start, end in CORRECTED.corrections:
         assert human[(seconds >= start) & (seconds < end - 0.1)].all()
         assert not human[(seconds >= end) & (seconds < end + 0.4)].any()
     first, second = takeovers(trajectory.action_mode)
-    assert np.flatnonzero(trajectory.action_mode == LED_TO_TAKEOVER).tolist() == [
-        *range(first - 6, first),
-        *range(second - 6, second),
-    ]
+    led = trajectory.led_to_takeover
+    assert np.flatnonzero(led).tolist() == [*range(first - 6, first), *range(second - 6, second)]
     assert np.flatnonzero(trajectory.handover).tolist()[::2] == [first, second]
-    of_kind = {LED_TO_TAKEOVER: 0.02, POLICY: 1.0, HUMAN: 6.0}
-    assert trajectory.weight.tolist() == pytest.approx([of_kind[kind] for kind in trajectory.action_mode.tolist()])
+    assert trajectory.weight.tolist() == pytest.approx(np.where(human, 6.0, np.where(led, 0.02, 1.0)).tolist())
     assert np.isfinite(trajectory.policy_target).all()
     assert np.array_equal(np.isfinite(trajectory.human_target).all(axis=1), human)
     assert np.array_equal(trajectory.target[human], trajectory.human_target[human])
@@ -161,9 +154,9 @@ def test_what_led_to_a_takeover_does_so_wherever_trims_and_filters_cut(station: 
     takeover = {"kind": "flag", "label": "takeover", "start_ns": 1_400_000_000, "end_ns": 2_500_000_000}
     station.add(CORRECTED, takeover, {"kind": "trim", "start_ns": 500_000_000, "end_ns": 2_700_000_000})
     trajectory = one(station, filters={"drop_flags": ["takeover"]}, weights=SIRIUS.model_dump())
-    assert HUMAN not in trajectory.action_mode
+    assert set(trajectory.action_mode.tolist()) == {POLICY}
     before = trajectory.t_ns < 1_400_000_000
-    assert np.count_nonzero(trajectory.action_mode[before] == LED_TO_TAKEOVER) == 5
+    assert np.count_nonzero(trajectory.led_to_takeover[before]) == 5
     assert trajectory.after_cut.tolist() == [index == before.sum() for index in range(len(trajectory))]
 
 

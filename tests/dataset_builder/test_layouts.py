@@ -134,6 +134,7 @@ def test_who_acted_is_named_as_in_austin_sirius(corrected: Station) -> None:
     (takeover,) = np.flatnonzero(np.diff(mode) == 1) + 1
     assert abs(seconds[takeover] - 1.0) < 0.2
     assert set(mode.tolist()) == {0, 1}
+    assert np.array_equal(mode, trajectory.action_mode)
     assert np.array_equal(mode == 1, record["steps/is_intervention"] == 1)
     assert label[takeover - 4 : takeover].tolist() == [-10] * 4
     assert np.array_equal(

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import simplejpeg
 from conftest import Station
 from mixture_parts import Kitchen, build, llama_like_tokenizer, make_kitchen, shared_kitchen
 from synthetic_episodes import Episode
@@ -33,6 +34,7 @@ from dataset_builder.rlds.tfrecord import BadRecordError, read_records
 from teleloom.config import ConfigError
 
 ONLY_ROBOTS = {"questions": None}
+POINTED = "Where in this image of 64 x 48 pixels is the apple?"
 
 
 @pytest.fixture(scope="module")
@@ -395,7 +397,7 @@ def test_questions_and_plans_about_our_own_episodes_show_their_frames(kitchen: K
     frame = Frame(episode_id=episode, step=4, image="wrist_image")
     questions = [
         Question(id="a", kind="held", question="What does the robot hold?", answer="An apple.", frame=frame),
-        Question(id="b", kind="point", question="Where is the apple?", answer="(32, 12)", frame=frame, weight=2.0),
+        Question(id="b", kind="point", question=POINTED, answer="(32, 12)", frame=frame, weight=2.0),
     ]
     plan = Plan(episode_id=episode, start_step=2, end_step=6, instruction="I'm hungry.", plan="pick up the apple")
     write(kitchen.dataset / "questions-train.jsonl", questions)
@@ -406,6 +408,7 @@ def test_questions_and_plans_about_our_own_episodes_show_their_frames(kitchen: K
     samples = {(s.kind, s.pick.item): s for n in range(40) if (s := mixture.sample(n))}
     assert samples["question", 0].answer == " An apple."
     assert samples["question", 1].answer == " (65, 25)"
+    assert samples["question", 1].prompt == "Q: Where in this image of 128 x 96 pixels is the apple? A:"
     assert set(samples) == {("question", 0), ("question", 1), *(("plan", item) for item in range(4))}
     shown = kitchen.open(images={"size": [96, 128]}).sources[0].item(4, np.random.default_rng(0)).images["wrist_image"]
     assert np.array_equal(samples["question", 0].images[0], decoded(shown, mixture.manifest.images))
@@ -420,6 +423,20 @@ def test_questions_and_plans_about_our_own_episodes_show_their_frames(kitchen: K
     write(kitchen.dataset / "plans-train.jsonl", [plan.model_copy(update={"end_step": 99})])
     with pytest.raises(UnusableDatasetError, match=r"has no step 98 of episode"):
         kitchen.open(plans=[{"path": str(kitchen.dataset)}])
+
+
+def test_a_pixel_of_an_imported_picture_is_scaled_with_it(kitchen: Kitchen, tmp_path: Path) -> None:
+    (tmp_path / "cup.jpg").write_bytes(simplejpeg.encode_jpeg(np.zeros((24, 32, 3), dtype=np.uint8)))
+    question = Question(id="a", kind="point", question="Where is it?", answer="(16, 6)", image="cup.jpg")
+    write(tmp_path / "vqa.jsonl", [question])
+    mixture = kitchen.open(robots=None, questions=[{"path": str(tmp_path / "vqa.jsonl")}], images={"size": [96, 128]})
+    assert mixture.sample(0).answer == " (66, 26)"
+    with pytest.raises(UnusableDatasetError, match=r"'a' asks for a pixel; use images.fit stretch or pad"):
+        kitchen.open(
+            robots=None,
+            questions=[{"path": str(tmp_path / "vqa.jsonl")}],
+            images={"size": [32, 32], "fit": "crop"},
+        )
 
 
 def test_questions_made_by_a_build_are_drawn_like_any_others(kitchen: Kitchen) -> None:

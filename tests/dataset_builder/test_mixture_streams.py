@@ -116,6 +116,13 @@ def test_workers_that_outlive_a_loaded_state_are_refused(kitchen: Kitchen) -> No
         MixtureLoader(dataset, 2, persistent_workers=True)
 
 
+def test_workers_that_overtake_each_other_are_refused(kitchen: Kitchen) -> None:
+    dataset = MixtureDataset(kitchen.write("overtaking.yaml"))
+    with pytest.raises(ValueError, match="without in_order a state would give batches twice"):
+        MixtureLoader(dataset, 2, in_order=False)
+    assert MixtureLoader(dataset, 2, in_order=True).state_dict()["next_batch"] == 0
+
+
 def test_a_worker_can_keep_and_restore_its_own_place(kitchen: Kitchen) -> None:
     dataset = MixtureDataset(kitchen.write("worker.yaml"))
     made = iter(dataset)
@@ -157,6 +164,8 @@ def test_ranks_that_do_not_know_of_each_other_are_refused(kitchen: Kitchen, monk
     with pytest.raises(RuntimeError, match="call init_process_group first"):
         MixtureDataset(manifest)
     assert MixtureDataset(manifest, place=Place(1, 2)).stream.place == Place(1, 2)
+    monkeypatch.setenv("WORLD_SIZE", "")
+    assert MixtureDataset(manifest).stream.place == Place()
 
 
 def test_a_state_of_another_mixture_is_refused(kitchen: Kitchen) -> None:

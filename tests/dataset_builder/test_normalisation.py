@@ -163,6 +163,18 @@ def test_a_file_in_any_form_reads_back_exactly(form: str, tmp_path: Path) -> Non
         assert np.array_equal(getattr(again, name), expected, equal_nan=True)
 
 
+def test_the_zeros_that_openpi_pads_with_are_left_out(tmp_path: Path) -> None:
+    stats = DOCUMENTS["openpi"]["norm_stats"]["actions"]
+    zeros = {"mean": 0.0, "std": 0.0, "q01": -1e-10, "q99": 1e-10}
+    padded = {name: [*values, *[zeros[name]] * 25] for name, values in stats.items()}
+    found = files.load(written(tmp_path / "s.json", {"norm_stats": {"actions": padded}}), MASK)
+    assert found.mean.tolist() == stats["mean"]
+    assert found.q99.tolist() == stats["q99"]
+    moved = padded | {"std": [*stats["std"], *[0.1] * 25]}
+    with pytest.raises(StatisticsFileError, match="of 7 or 32 dimensions, and this dataset's actions have 7"):
+        files.load(written(tmp_path / "s.json", {"norm_stats": {"actions": moved}}), MASK)
+
+
 def test_a_file_of_several_datasets_is_asked_by_key(tmp_path: Path) -> None:
     other = Statistics.of(recorded(seed=9), MASK)
     both = DOCUMENTS["openvla"] | files.openvla("garage", other, PROPRIO, 400, 3)

@@ -114,6 +114,14 @@ HUMAN, GPT = {"from": "human", "value": "<image> What?"}, {"from": "gpt", "value
             ASKED | {"image": "cup.jpg", "frame": {"episode_id": "e", "step": 0, "image": "image"}},
             "a question shows an image or a frame, not both",
         ),
+        (
+            ASKED | {"image": "cup.jpg", "kind": "point", "answer": "(0.5, 0.2)"},
+            "answers of kind 'point' are a pixel (x, y) in whole numbers; give others another kind",
+        ),
+        (
+            ASKED | {"image": "cup.jpg", "kind": "point", "answer": "(32, 7)"},
+            "line 1: the pixel (32, 7) is not in its image of 32 x 24 pixels; scale it, or give it another kind",
+        ),
         ({"image": "cup.jpg", "conversations": [HUMAN]}, "conversations: must be a list of human and gpt in turn"),
         ({"image": "cup.jpg", "conversations": [GPT, HUMAN]}, "turn 1 is from 'gpt', where 'human' speaks"),
         ({"image": "cup.jpg", "conversations": [HUMAN, {"from": "gpt"}]}, "turn 2 is not"),

@@ -200,5 +200,5 @@ def test_only_the_steps_within_the_trim_are_read_and_the_trim_does_not_move_who_
     inside = (both[first].t_ns >= 300_000_000) & (both[first].t_ns < 900_000_000)
     assert 0 < len(both[second]) < len(both[first])
     assert np.array_equal(both[second].t_ns, both[first].t_ns[inside])
-    assert set(both[second].action_mode) == {-1}
+    assert both[second].led_to_takeover.all()
     assert both[second].weight.shape == both[second].t_ns.shape
