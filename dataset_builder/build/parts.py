@@ -93,13 +93,17 @@ def _shared(folder: Path) -> int:
             descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
         except FileNotFoundError:
             continue
-        if _alone(descriptor):
-            for leftover in folder.glob("*.tmp"):
-                leftover.unlink(missing_ok=True)
-        fcntl.flock(descriptor, fcntl.LOCK_SH)
-        with suppress(FileNotFoundError):
-            if folder.stat().st_ino == os.fstat(descriptor).st_ino:
-                return descriptor
+        try:
+            if _alone(descriptor):
+                for leftover in folder.glob("*.tmp"):
+                    leftover.unlink(missing_ok=True)
+            fcntl.flock(descriptor, fcntl.LOCK_SH)
+            with suppress(FileNotFoundError):
+                if folder.stat().st_ino == os.fstat(descriptor).st_ino:
+                    return descriptor
+        except BaseException:
+            os.close(descriptor)
+            raise
         os.close(descriptor)  # Another build ended and removed it just now.
 
 

@@ -2,8 +2,9 @@
 
 On this machine it appears whole, and what was there before stays until it does. An object store cannot rename: there
 `dataset_info.json`, without which nobody takes the rest for a dataset, goes first when a version is replaced and comes
-last when one is written. Nor can it lock: there a build says in a mark what it puts in place, and gives way, before it
-makes a dataset of it, to another one that came to put something else there.
+last when one is written. Nor can it lock: there a build says in a mark what it puts in place, and gives way to another
+one that came to put something else there. It looks before that document and after it, so that of two at least one sees
+the other.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ def version_in_place(final: Path, shards: Mapping[str, Path], commit: str, may_r
     shards: the finished file behind each name, in the same place as `final`; they stay. Files are shared with them by
     hard link where the file system can, and copied by the store itself elsewhere. commit: the document that makes a
     dataset of the rest. Raises FileExistsError when a version came into place meanwhile and `may_replace` is not set,
-    and in a store ShardsGoneError and CollisionError, by which nothing that was whole has become half.
+    and in a store ShardsGoneError and CollisionError, after which `final` is what it was before, or no dataset.
     """
     if is_local(final):
         with folder_in_place(final, may_replace) as folder:
@@ -102,37 +103,68 @@ def tidy(final: Path) -> None:
 
 
 def _upload(documents: Path, final: Path, shards: Mapping[str, Path], commit: str, may_replace: bool) -> None:
-    store, contents = store_of(final), {file.name: file.read_bytes() for file in sorted(documents.iterdir())}
-    own = hashlib.sha256(b"".join(contents.values())).hexdigest().encode()
+    store, own = store_of(final), _digest(documents)
     there = {str(folder / name) for folder in {source.parent for source in shards.values()} for name in sizes(folder)}
     if gone := [name for name, source in shards.items() if str(source) not in there]:
         raise ShardsGoneError(_gone(final, gone[0]))
-    make_folder(final)
-    (final / _MARK).write_bytes(own)
-    if may_replace:
-        (final / commit).unlink(missing_ok=True)
-    elif (final / commit).exists():
-        (final / _MARK).unlink(missing_ok=True)
-        raise FileExistsError(f"{final} exists already")
+    _announce(final, own, commit, may_replace)
     try:
         share({source: final / name for name, source in shards.items()})
     except FileNotFoundError:
         raise ShardsGoneError(_gone(final, "a shard")) from None
-    for name in contents:
+    names = sorted(file.name for file in documents.iterdir())
+    for name in names:
         if name != commit:
             store.put_file(str(documents / name), key_of(final / name))
-    mark, present = _content(final / _MARK), _content(final / commit)
-    if mark not in (own, None) or (mark is None and present not in (contents[commit], None)):
-        (final / _MARK).write_bytes(_COLLISION)
-        (final / commit).unlink(missing_ok=True)
-        raise CollisionError(
-            f"{final}: another build, of something else, put it in place at the same time, so neither is there now; "
-            "build one of the two again"
-        )
+    _check_alone(final, own, documents, commit)
+    strays = sorted(sizes(final).keys() - {*names, *shards, _MARK})
+    if strays:
+        with suppress(FileNotFoundError):  # Where another build of the same content was at it too.
+            store.rm([key_of(final / name) for name in strays])
     store.put_file(str(documents / commit), key_of(final / commit))
-    strays = sorted(sizes(final).keys() - {*contents, *shards})
-    with suppress(FileNotFoundError):  # Where another build of the same content was at it too.
-        store.rm([key_of(final / name) for name in strays])
+    _check_alone(final, own, documents, commit)  # One that came in between has not seen this document.
+    (final / _MARK).unlink(missing_ok=True)
+
+
+def _announce(final: Path, own: bytes, commit: str, may_replace: bool) -> None:
+    """Leave the mark, and no dataset beside it. Raises FileExistsError when there is one and it is to stay."""
+    taken = FileExistsError(f"{final} exists already")
+    if not may_replace and (final / commit).exists():
+        raise taken
+    make_folder(final)
+    (final / _MARK).write_bytes(own)
+    if may_replace:
+        (final / commit).unlink(missing_ok=True)
+    elif (final / commit).exists():  # It came in between.
+        (final / _MARK).unlink(missing_ok=True)
+        raise taken
+
+
+def _check_alone(final: Path, own: bytes, documents: Path, commit: str) -> None:
+    """Give way to another build that came to put something else there since the mark was left: raise CollisionError,
+    the dataset gone, and the mark such that the other one gives way too."""
+    mark = _content(final / _MARK)
+    is_alone = mark == own
+    if mark is None:  # Another one took it along when it had ended: of the same content, if nothing else is there.
+        there = ((file, _content(final / file.name)) for file in documents.iterdir())
+        is_alone = all(found == file.read_bytes() or (found is None and file.name == commit) for file, found in there)
+    if is_alone:
+        return
+    (final / _MARK).write_bytes(_COLLISION)
+    (final / commit).unlink(missing_ok=True)
+    raise CollisionError(
+        f"{final}: another build, of something else, put it in place at the same time, so neither is there now; "
+        "build one of the two again"
+    )
+
+
+def _digest(folder: Path) -> bytes:
+    """SHA-256, hex, over the names and contents of the files in a folder of this machine."""
+    digest = hashlib.sha256()
+    for path in sorted(folder.iterdir()):
+        with path.open("rb") as file:
+            digest.update(f"{path.name} {hashlib.file_digest(file, 'sha256').hexdigest()}\n".encode())
+    return digest.hexdigest().encode()
 
 
 def _gone(final: Path, what: str) -> str:

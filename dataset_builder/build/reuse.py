@@ -128,15 +128,17 @@ def sound(parts: Path, results: Mapping[str, ShardResult], is_trusted: bool) -> 
     if is_trusted or not is_local(parts):
         return kept
     with ThreadPoolExecutor(os.cpu_count()) as threads:
-        digests = threads.map(_sha256, [shard_of(parts, key) for key in kept])
-        return {
-            key: result for (key, result), digest in zip(kept.items(), digests, strict=True) if digest == result.sha256
-        }
+        answers = threads.map(is_sound, [shard_of(parts, key) for key in kept], kept.values())
+        return {key: result for (key, result), is_kept in zip(kept.items(), answers, strict=True) if is_kept}
 
 
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def is_sound(file: Path, result: ShardResult) -> bool:
+    """Whether a file of this machine is the shard that was written; one that cannot be read is not."""
+    try:
+        with file.open("rb") as opened:
+            return hashlib.file_digest(opened, "sha256").hexdigest() == result.sha256
+    except OSError:
+        return False
 
 
 def _results(version: Path, shards: Sequence[KnownShard]) -> dict[str, ShardResult]:

@@ -8,22 +8,21 @@ process keeps numbers only; whoever writes a shard reads its episodes again.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from dataset_builder.build import documents
 from dataset_builder.build.beside import write_beside
-from dataset_builder.build.parts import clear, finished, parts_of, shard_of
+from dataset_builder.build.missing import MissingShards
+from dataset_builder.build.parts import clear, parts_of, shard_of
 from dataset_builder.build.place import CollisionError, ShardsGoneError, tidy, version_in_place
 from dataset_builder.build.plan import Episode, Shard
-from dataset_builder.build.reuse import Version, known_shards, read_version, sound, take_over
-from dataset_builder.build.settle import BuildPlan, NothingToBuildError, settle, sizes_of
-from dataset_builder.build.shards import read_episode, write_shard
-from dataset_builder.build.work import Broken, ShardResult
+from dataset_builder.build.reuse import Version, known_shards, read_version
+from dataset_builder.build.settle import BuildPlan, NothingToBuildError, settle, split_sizes
+from dataset_builder.build.shards import read_episode
+from dataset_builder.build.work import Broken
 from dataset_builder.codecs import CodecOptionError, named_files, needs_fitting
-from dataset_builder.engines.choice import default_engine
 from dataset_builder.engines.contract import Engine, EngineError
 from dataset_builder.layouts import get_layout
 from dataset_builder.ledger import Ledger, UnfitEpisodeError
@@ -58,7 +57,7 @@ class BuildResult:
 
     splits: episodes in each. num_bytes: of all records, 0 after a dry run. written, reused: shards that had to be
     written (or would have to be), and those that were there already. up_to_date: nothing had to be done at all.
-    warnings: what whoever builds ought to know. lock: the document of that name, empty after a dry run.
+    warnings: what whoever builds ought to know. lock: the document of that name, empty where a dry run would make it.
     """
 
     path: Path
@@ -108,7 +107,7 @@ def build_dataset(
     gathered = gather(selection.candidates, manifest, report, lambda t: Episode.of(t, layout))
     with parts_of(final) as parts:
         for tries in range(TRIES, 0, -1):
-            shards = _Shards(final, parts, engine, trust_reused, report)
+            shards = MissingShards(final, parts, engine, trust_reused, report)
             try:
                 plan = settle(gathered, selection, manifest, layout, parts, shards.done, shards.see_to)
                 results = {name: shards.done[work.key] for name, work in plan.works.items()}
@@ -209,8 +208,9 @@ def _present(final: Path, inputs: str, warnings: tuple[str, ...]) -> BuildResult
 
 
 def _is_there(final: Path) -> bool:
-    """Whether there is a folder in the place of the dataset, whatever it holds."""
-    return is_local(final) and final.exists()
+    """Whether something is in the place of the dataset, whole or not; in a store, where there are no folders, what says
+    that it is a dataset."""
+    return (final if is_local(final) else final / documents.DATASET_INFO).exists()
 
 
 def _taken(final: Path) -> str:
@@ -220,73 +220,8 @@ def _taken(final: Path) -> str:
 def _as_it_is(final: Path, version: Version, warnings: tuple[str, ...]) -> BuildResult:
     ledger = version.ledger
     return BuildResult(
-        final, ledger, sizes_of(ledger), version.num_bytes, 0, version.shards, True, warnings, version.lock
+        final, ledger, split_sizes(ledger), version.num_bytes, 0, version.shards, True, warnings, version.lock
     )
-
-
-class _Shards:
-    """The shards of a version on their way. done: what is said of each that is in `parts`, by key. written: the keys of
-    those that had to be written."""
-
-    def __init__(self, final: Path, parts: Path, engine: Engine | None, trust_reused: bool, report: Progress) -> None:
-        self.done: dict[str, ShardResult] = {}
-        self.written: set[str] = set()
-        self.warnings: list[str] = []
-        self._known = known_shards(final.parent)
-        self._parts = parts
-        self._engine = engine
-        self._is_trusted = trust_reused
-        self._report = report
-
-    def see_to(self, plan: BuildPlan, missing: Sequence[Shard]) -> list[Broken]:
-        """Have these shards in `parts`: left there by a killed build, taken over from another version, or written."""
-        keys = [plan.works[shard.name].key for shard in missing]
-        self._report("checking", 0, len(plan.episodes))
-        left = {key: result for key, result in finished(self._parts, keys).items() if not result.broken}
-        self.done |= sound(self._parts, left, self._is_trusted)
-        self._take_over([key for key in keys if key in self._known and key not in self.done])
-        todo = [shard for shard in missing if plan.works[shard.name].key not in self.done]
-        return self._write(plan, todo) if todo else []
-
-    def _take_over(self, keys: Sequence[str]) -> None:
-        taken = take_over([self._known[key] for key in keys], self._parts)
-        whole = sound(self._parts, taken, self._is_trusted)
-        self.done |= whole
-        for key in taken.keys() - whole.keys():
-            shard = self._known.pop(key)
-            self.warnings.append(
-                f"{shard.path} is no longer what was built, as its SHA-256 says, so this shard is written anew; "
-                f"`teleloom verify {shard.version}` tells more, and --force builds that version again"
-            )
-
-    def _write(self, plan: BuildPlan, todo: Sequence[Shard]) -> list[Broken]:
-        total = len(plan.episodes)
-        count = total - sum(len(shard.episodes) for shard in todo)
-
-        def on_done(place: int) -> None:
-            nonlocal count
-            count += len(todo[place].episodes)
-            self._report("writing", count, total)
-
-        self._report("writing", count, total)
-        num_bytes = sum(episode.candidate.file_bytes for shard in todo for episode in shard.episodes)
-        engine = self._engine or default_engine(num_bytes, len(todo) if is_shared(self._parts) else 1)
-        engine.run(write_shard, [plan.works[shard.name].model_dump_json() for shard in todo], on_done)
-        results = finished(self._parts, (plan.works[shard.name].key for shard in todo))
-        if len(results) < len(todo) and is_local(self._parts):
-            raise EngineError(
-                f"what the workers of {engine.name} wrote is not in {self._parts}; give an --out that this machine and "
-                "they share, such as a network folder or s3://bucket/datasets"
-            )
-        if len(results) < len(todo):
-            raise ShardsGoneError(
-                f"what the workers of {engine.name} wrote is not in {self._parts}: another build of this version took "
-                "it away, or they write elsewhere; build it again"
-            )
-        whole = {key: result for key, result in results.items() if not result.broken}
-        self.done |= whole
-        self.written |= whole.keys()
-        return [entry for result in results.values() for entry in result.broken]
 
 
 def _way(final: Path, root: Path) -> str:

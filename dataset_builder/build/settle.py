@@ -40,7 +40,7 @@ class BuildPlan:
 
     @property
     def splits(self) -> dict[str, int]:
-        return sizes_of(self.ledger)
+        return split_sizes(self.ledger)
 
 
 Make = Callable[[BuildPlan, list[Shard]], list[Broken]]
@@ -120,7 +120,7 @@ def _plan(
     return BuildPlan(shards, works, numbers, tokeniser, ledger, (*warnings, *empty))
 
 
-def sizes_of(ledger: Ledger) -> dict[str, int]:
+def split_sizes(ledger: Ledger) -> dict[str, int]:
     """How many episodes are in each split."""
     found = Counter(entry.split for entry in ledger.emitted)
     return {split: found[split] for split in SPLITS if split in found}

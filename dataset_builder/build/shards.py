@@ -67,7 +67,7 @@ def write_shard(task: str) -> None:
             questions.append(to_jsonl(read.questions))
             plans.append(to_jsonl(read.plans))
     if broken:
-        shard.unlink()
+        shard.unlink(missing_ok=True)  # Another build of this version may have been quicker.
         result = ShardResult(key=key, broken=tuple(broken))
     else:
         result = ShardResult(

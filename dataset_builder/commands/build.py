@@ -9,9 +9,7 @@ from typing import Any
 
 import click
 from rich.console import Console
-from rich.padding import Padding
 from rich.table import Column, Table
-from rich.text import Text
 
 from dataset_builder.build import documents
 from dataset_builder.build.run import (
@@ -26,6 +24,7 @@ from dataset_builder.build.run import (
 from dataset_builder.codecs import CodecOptionError
 from dataset_builder.commands.manifests import load_manifest
 from dataset_builder.commands.progress import progress_bar
+from dataset_builder.commands.rejections import print_rejected
 from dataset_builder.engines.choice import ENGINES, chosen_engine
 from dataset_builder.engines.contract import Engine, EngineError
 from dataset_builder.layouts import LayoutError
@@ -40,8 +39,6 @@ from teleloom.extras import MissingExtraError
 from teleloom.plugins import PluginError
 
 BROKEN_INPUTS = 3
-SHOWN = 50
-"""So many episodes that are not in are told on the terminal one by one."""
 _REFUSALS = (
     ConfigError,
     CatalogError,
@@ -56,6 +53,7 @@ _REFUSALS = (
     CollisionError,
     NothingToBuildError,
     EngineError,
+    StoreError,
 )
 _EPILOG = """\b
 Exit codes: 0 all is well; 1 nothing was built; 2 wrong usage; 3 built (or, in a dry run, to be built), but some
@@ -118,8 +116,6 @@ def build(
         result = _run(root, catalog_url, manifest, out, force, is_dry_run, engine, trust_reused, as_json)
     except _REFUSALS as error:
         raise click.ClickException(str(error)) from None
-    except StoreError as error:
-        raise click.ClickException(str(error)) from None
     except OSError as error:
         raise click.ClickException(f"cannot write {error.filename or out}: {error.strerror or error}") from None
     except KeyboardInterrupt:
@@ -181,25 +177,21 @@ def _document(result: BuildResult, is_dry_run: bool) -> dict[str, Any]:
 
 
 def _print(result: BuildResult, is_dry_run: bool) -> None:
-    console = Console(soft_wrap=True)
+    console = Console(markup=False, emoji=False)
     counts = result.ledger.to_json()["counts"]
     splits = ", ".join(f"{split} {count}" for split, count in result.splits.items())
     verb = "Up to date:" if result.up_to_date else "Would build" if is_dry_run else "Built"
-    console.print(f"{verb} {result.path}: {counts['emitted']} episodes ({splits}), {counts['steps']} steps")
+    emitted = f"{counts['emitted']} episodes ({splits}), {counts['steps']} steps"
+    console.print(f"{verb} {result.path}: {emitted}", soft_wrap=True)
     if result.reused and not result.up_to_date:
         console.print(f"Shards: {result.written} {'to write' if is_dry_run else 'written'}, {result.reused} reused")
     if not result.ledger.rejected:
         return
-    console = Console()
     if is_dry_run:
         console.print(_by_reason(counts), _by_task(counts))
-    console.print(f"{counts['rejected']} of {counts['inputs']} are not in:")
-    for entry in result.ledger.rejected[:SHOWN]:
-        console.print(Padding(Text(f"{entry.episode_id}: {entry.reason}", style="bold"), (0, 0, 0, 2), expand=False))
-        console.print(Padding(Text(entry.detail), (0, 0, 0, 4), expand=False))
-    if (more := len(result.ledger.rejected) - SHOWN) > 0:
-        where = "--json names them all" if is_dry_run else f"all are in {result.path / documents.LEDGER}"
-        Console(soft_wrap=True).print(f"  and {more} more; {where}")
+    rejected = [(entry.episode_id, entry.reason, entry.detail) for entry in result.ledger.rejected]
+    others = "--json names them all" if is_dry_run else f"all are in {result.path / documents.LEDGER}"
+    print_rejected(rejected, counts["inputs"], others)
 
 
 def _by_reason(counts: dict[str, Any]) -> Table:

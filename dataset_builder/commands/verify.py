@@ -57,7 +57,7 @@ def verify(dataset: str, episodes: Path | None, tfds: bool | None, as_json: bool
 
 
 def _print(report: Report) -> None:
-    console = Console(soft_wrap=True)
+    console = Console(soft_wrap=True, markup=False, emoji=False)
     console.print(
         f"{report.path}: {report.records} records, {report.steps} steps, {report.images} images; "
         f"{report.compared} compared with their episodes, {report.read_by_tfds} read with tfds"

@@ -15,7 +15,7 @@ from rich.table import Table
 from dataset_builder.exchange import formats
 
 if TYPE_CHECKING:
-    from dataset_builder.exchange.exporting import ExportReport
+    from dataset_builder.exchange.exporting.run import ExportReport
     from dataset_builder.exchange.report import ImportReport
     from teleloom.specs import RobotSpec
 
@@ -73,7 +73,7 @@ def export(
     from dataset_builder.build.run import DatasetExistsError, NothingToBuildError
     from dataset_builder.commands.manifests import load_manifest
     from dataset_builder.commands.progress import progress_bar
-    from dataset_builder.exchange.exporting import ExportOptionError, UnexportableError, export_dataset
+    from dataset_builder.exchange.exporting.run import ExportOptionError, UnexportableError, export_dataset
     from dataset_builder.rules.filters import TaskErasedError
     from dataset_builder.source.select import select_episodes
     from teleloom.catalog import Catalog, CatalogError
@@ -155,8 +155,8 @@ def import_(
     Exit code: 0 all is in, 3 some episodes could not be imported and the others are in, 1 nothing is, 2 wrong usage.
     """
     from dataset_builder.commands.progress import progress_bar
-    from dataset_builder.exchange.foreign import ForeignDatasetError, ImportOptions
-    from dataset_builder.exchange.register import import_dataset
+    from dataset_builder.exchange.importing.dataset import ForeignDatasetError, ImportOptions
+    from dataset_builder.exchange.importing.run import import_dataset
     from teleloom.catalog import Catalog, CatalogError
     from teleloom.config import ConfigError
     from teleloom.extras import MissingExtraError
@@ -209,36 +209,37 @@ def _robot(path: Path) -> RobotSpec:
 
 
 def _print_export(report: ExportReport) -> None:
-    console = Console()
+    from dataset_builder.commands.rejections import print_rejected
+
+    console = Console(markup=False, emoji=False)
     counts = report.ledger.to_json()["counts"]
     splits = ", ".join(f"{split} {count}" for split, count in report.splits.items())
     verb = "Would export" if report.dry_run else "Exported"
     console.print(f"{verb} {report.path}: {counts['emitted']} episodes ({splits}), {counts['steps']} steps")
     if report.ledger.rejected:
-        table = Table("episode", "not out, because", title=f"{counts['rejected']} of {counts['inputs']} rejected")
-        for entry in report.ledger.rejected:
-            table.add_row(entry.episode_id, f"{entry.reason}: {entry.detail}")
-        console.print(table)
+        rejected = [(entry.episode_id, entry.reason, entry.detail) for entry in report.ledger.rejected]
+        others = "--json names them all" if report.dry_run else f"all are in {report.path}/ledger.json"
+        print_rejected(rejected, counts["inputs"], others)
     for note in report.notes:
-        console.print(f"Note: {note}", markup=False)
+        console.print(f"Note: {note}")
     for left in report.not_carried:
-        console.print(f"Not carried over: {left.field}: {left.why}", markup=False)
+        console.print(f"Not carried over: {left.field}: {left.why}")
 
 
 def _print_import(report: ImportReport) -> None:
-    console = Console()
+    from dataset_builder.commands.rejections import print_rejected
+
+    console = Console(markup=False, emoji=False)
     counts = report.to_json()["counts"]
     console.print(
         f"Imported {counts['imported']} of {counts['inputs']} episodes of {report.dataset} ({report.format}), "
         f"{counts['steps']} steps, into {report.root}; {counts['skipped']} were there, {counts['rejected']} rejected"
     )
     for note in report.notes:
-        console.print(f"Note: {note}", markup=False)
+        console.print(f"Note: {note}")
     if report.rejected:
-        table = Table("episode", "not in, because", title=f"{counts['rejected']} of {counts['inputs']} rejected")
-        for entry in report.rejected:
-            table.add_row(entry.source, f"{entry.reason}: {entry.detail}")
-        console.print(table)
+        rejected = [(entry.source, entry.reason, entry.detail) for entry in report.rejected]
+        print_rejected(rejected, counts["inputs"], f"all are in {report.root}/imports")
     if report.not_carried:
         table = Table("field", "why", title="Not carried over")
         for left in report.not_carried:
@@ -246,8 +247,8 @@ def _print_import(report: ImportReport) -> None:
         console.print(table)
     apart = Counter(name for entry in report.imported for name in entry.not_carried)
     for name, count in apart.most_common(SHOWN):
-        console.print(f"Not carried over in {count} of them: {name}", markup=False)
+        console.print(f"Not carried over in {count} of them: {name}")
     if len(apart) > SHOWN:
-        console.print(f"… and {len(apart) - SHOWN} more; the whole report is in {report.root}/imports", markup=False)
+        console.print(f"… and {len(apart) - SHOWN} more; the whole report is in {report.root}/imports")
     if report.imported:
-        console.print(f"Review them: teleloom review {report.root}", markup=False)
+        console.print(f"Review them: teleloom review {report.root}")

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
-    from dataset_builder.exchange.exporting import Exporter
-    from dataset_builder.exchange.foreign import ForeignDataset, Importer, ImportOptions
+    from dataset_builder.exchange.exporting.run import Exporter
+    from dataset_builder.exchange.importing.dataset import ForeignDataset, Importer, ImportOptions
 
 IMPORTED = ("rlds", "lerobot", "robomimic", "aloha", "droid")
 """In the order in which they are tried when nobody says which it is."""
@@ -33,7 +33,7 @@ def exporter(name: str) -> Exporter:
 
 def detect(path: Path) -> str:
     """The format of the dataset at `path`. Raises ForeignDatasetError when none or several recognise it."""
-    from dataset_builder.exchange.foreign import ForeignDatasetError
+    from dataset_builder.exchange.importing.dataset import ForeignDatasetError
 
     found = [name for name in IMPORTED if importer(name).recognises(path)]
     if len(found) == 1:
@@ -47,7 +47,7 @@ def detect(path: Path) -> str:
 def open_dataset(path: Path, options: ImportOptions, name: str | None = None) -> ForeignDataset:
     """The dataset at `path`, of the format `name` or of the one that it looks like. Raises ForeignDatasetError, and
     MissingExtraError."""
-    from dataset_builder.exchange.foreign import ForeignDatasetError
+    from dataset_builder.exchange.importing.dataset import ForeignDatasetError
 
     name = name or detect(path)
     if name not in MAPPED and (options.map or options.profile):

@@ -13,7 +13,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from dataset_builder.exchange.imported import ImportedCamera, UnimportableError, encode_pixels
+from dataset_builder.exchange.importing.episode import ImportedCamera, UnimportableError, encode_pixels
 
 Arrays = dict[str, h5py.Dataset]
 

@@ -8,10 +8,10 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from dataset_builder.exchange.arriving import MAX_DOCUMENT_CHARS, About
-from dataset_builder.exchange.departures import Departure
+from dataset_builder.exchange.exporting.episodes import Departure
 from dataset_builder.exchange.hdf5 import MAX_IMAGE_BYTES, Arrays, whole, whole_of_each
-from dataset_builder.exchange.imported import ImportedCamera, UnimportableError
+from dataset_builder.exchange.importing.episode import ImportedCamera, UnimportableError
+from dataset_builder.exchange.importing.own_exports import MAX_DOCUMENT_CHARS, About
 from dataset_builder.manifest import BuildManifest
 
 OURS = "teleloom"

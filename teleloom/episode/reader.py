@@ -195,7 +195,7 @@ class EpisodeReader:
     def _array(self, path: str) -> NDArray[Any]:
         # By HDF5's own handle: h5py's object takes three times as long for a column, of which an episode has sixty.
         dataset = self._objects[path]
-        values = np.empty(dataset.shape, dataset.dtype)
+        values = np.zeros(dataset.shape, dataset.dtype)  # HDF5 may leave alone what was never written.
         dataset.read(h5s.ALL, h5s.ALL, values)
         return values
 

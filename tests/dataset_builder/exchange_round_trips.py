@@ -12,10 +12,10 @@ from conftest import Station
 from synthetic_episodes import Episode, camera_stream, frames_of
 
 from dataset_builder.build.shards import read_episode
-from dataset_builder.exchange.exporting import ExportReport, export_dataset
-from dataset_builder.exchange.foreign import ImportOptions
+from dataset_builder.exchange.exporting.run import ExportReport, export_dataset
 from dataset_builder.exchange.formats import exporter, open_dataset
-from dataset_builder.exchange.imported import ImportedEpisode, unknown_robot
+from dataset_builder.exchange.importing.dataset import ImportOptions
+from dataset_builder.exchange.importing.episode import ImportedEpisode, unknown_robot
 from dataset_builder.layouts.shared import actions
 from dataset_builder.manifest import BuildManifest
 from dataset_builder.rules.splits import Splits

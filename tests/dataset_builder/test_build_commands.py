@@ -14,7 +14,7 @@ from conftest import Station
 from synthetic_episodes import Episode, write
 
 from dataset_builder.build.run import BuildResult
-from dataset_builder.commands import build, verify
+from dataset_builder.commands import build, rejections, verify
 from dataset_builder.exchange.commands import export
 from teleloom.catalog import Catalog
 from teleloom.episode.layout import episode_path
@@ -74,12 +74,14 @@ def test_reading_with_tfds_asks_for_what_reads_records_too(kitchen: Kitchen, mon
 def test_a_dry_run_tells_people_the_reasons(station: Station, tmp_path: Path) -> None:
     station.add(short(seed=1))
     station.add(short(seed=2), approve=False)
-    code, out, _ = run(build, station.root, "--name", "k", "--out", tmp_path / "rlds", "--dry-run")
+    station.add(short(seed=3, task="[/shelf]"))
+    code, out, _ = run(build, station.root, "--name", "k", "--out", tmp_path / "[bold]", "--dry-run")
     assert code == 0
-    assert "Would build" in out
+    assert f"Would build {tmp_path}/[bold]/k/1.0.0" in out
     assert ["not-approved", "1"] in [line.strip(" │").replace("│", " ").split() for line in out.splitlines()]
     assert ["put_in_bowl", "1", "1"] in [line.strip(" │").replace("│", " ").split() for line in out.splitlines()]
-    assert not (tmp_path / "rlds").exists()
+    assert ["[/shelf]", "1", "0"] in [line.strip(" │").replace("│", " ").split() for line in out.splitlines()]
+    assert not (tmp_path / "[bold]").exists()
 
 
 @pytest.mark.parametrize(
@@ -167,7 +169,7 @@ def test_of_many_episodes_that_are_not_in_some_are_told_and_the_ledger_named(
 ) -> None:
     for seed in (1, 2, 3):
         identity = station.add(short(seed=seed), approve=seed == 1)
-    monkeypatch.setattr(sys.modules[build.callback.__module__], "SHOWN", 1)
+    monkeypatch.setattr(rejections, "SHOWN", 1)
     out = run(build, station.root, "--name", "k", "--out", tmp_path)[1]
     assert out.count("not-approved\n    nobody has approved it; review it with `teleloom review`\n") == 1
     assert out.endswith(f"  and 1 more; all are in {tmp_path / 'k' / '1.0.0' / 'ledger.json'}\n")
@@ -204,7 +206,7 @@ def test_ctrl_c_says_how_to_go_on(station: Station, tmp_path: Path, monkeypatch:
         raise KeyboardInterrupt
 
     station.add(short(seed=1))
-    monkeypatch.setattr("dataset_builder.build.run.write_shard", interrupted)
+    monkeypatch.setattr("dataset_builder.build.missing.write_shard", interrupted)
     code, _, err = run(build, station.root, "--name", "k", "--out", tmp_path, "--workers", 1)
     assert (code, err) == (1, "Error: stopped; the same command goes on with what is finished\n")
     monkeypatch.undo()
@@ -261,11 +263,12 @@ def test_a_default_build_needs_nothing_but_the_core(station: Station, tmp_path: 
 
 def test_verify_fails_on_a_damaged_dataset(station: Station, tmp_path: Path) -> None:
     station.add(short(seed=1))
-    path = station.build(tmp_path).path
+    path = station.build(tmp_path / "[bold]").path
     shard = next(path.glob("*.tfrecord-*"))
     shard.write_bytes(shard.read_bytes()[:-1])
     code, out, _ = run(verify, path, "--no-tfds")
     assert code == 1
+    assert f"{path}: " in out
     assert "Fault" in out
     code, _, err = run(verify, tmp_path, "--no-tfds")
     assert (code, "no finished dataset" in err) == (1, True)

@@ -163,10 +163,11 @@ def test_a_task_that_kills_every_worker_is_given_up_after_three(tmp_path: Path) 
 
 
 _INTERRUPTED = """
-import os, sys
+import os, signal, sys
 import slow_work
 from dataset_builder.engines.pool import Pool
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # A shell's background ignores it.
 os.environ["SLOW_IMPORT"] = "1"
 try:
     Pool(2).run(slow_work.work, ["a", "b"], print)

@@ -22,11 +22,11 @@ from exchange_round_trips import (
 
 from dataset_builder.exchange.aloha import layout
 from dataset_builder.exchange.aloha.importer import open_dataset, recognises
-from dataset_builder.exchange.exporting import ExportReport
-from dataset_builder.exchange.foreign import ForeignDatasetError, ImportOptions
-from dataset_builder.exchange.identity import imported_id
-from dataset_builder.exchange.imported import UnimportableError
-from dataset_builder.exchange.imported_file import write_imported
+from dataset_builder.exchange.exporting.run import ExportReport
+from dataset_builder.exchange.importing.dataset import ForeignDatasetError, ImportOptions
+from dataset_builder.exchange.importing.episode import UnimportableError
+from dataset_builder.exchange.importing.episode_file import write_imported
+from dataset_builder.exchange.importing.identity import imported_id
 from dataset_builder.layouts.shared import actions
 
 

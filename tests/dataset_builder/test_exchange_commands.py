@@ -64,12 +64,12 @@ def test_json_is_one_document_that_balances_and_lies_in_the_station_too(kitchen:
 
 def test_a_partly_broken_dataset_exits_with_3_and_one_without_anything_with_1(tmp_path: Path) -> None:
     write_droid(tmp_path / "raw" / "good")
-    broken = write_droid(tmp_path / "raw" / "broken", offset=1.0)
+    broken = write_droid(tmp_path / "raw" / "[/broken]", offset=1.0)
     (broken / "trajectory.h5").write_bytes(b"no hdf5")
     partly = run(import_, tmp_path / "raw", tmp_path / "station")
     assert partly.exit_code == 3
     assert "Warning: 1 of 2 episodes could not be imported" in partly.stderr
-    assert "bad-file" in partly.stdout
+    assert "1 of 2 are not in:\n  [/broken]: bad-file\n    " in partly.stdout
     nothing = run(import_, broken, tmp_path / "other", "--from", "droid")
     assert nothing.exit_code == 1
     assert "nothing was imported: see above" in nothing.stderr
@@ -133,8 +133,8 @@ _SLOW_IMPORT = """
 import sys, time
 from pathlib import Path
 from dataset_builder.exchange.rlds import importer
-from dataset_builder.exchange.foreign import ImportOptions
-from dataset_builder.exchange.register import import_dataset
+from dataset_builder.exchange.importing.dataset import ImportOptions
+from dataset_builder.exchange.importing.run import import_dataset
 from teleloom.catalog import Catalog
 
 def progress(what, done, total):
@@ -173,15 +173,15 @@ def test_a_killed_import_is_completed_by_the_next_without_doubles(
 _KILLED_EXPORT = """
 import os, signal, sys
 from dataset_builder.exchange.commands import export
-from dataset_builder.exchange import departures
+from dataset_builder.exchange.exporting.episodes import Departures
 
-wrote = departures.Departures.wrote
+wrote = Departures.wrote
 
 def wrote_one(self, departure, file):
     wrote(self, departure, file)
     os.kill(os.getpid(), signal.SIGKILL)
 
-departures.Departures.wrote = wrote_one
+Departures.wrote = wrote_one
 export()
 """
 
@@ -201,6 +201,17 @@ def test_a_killed_export_leaves_what_was_there_and_the_next_clears_up(station: S
     assert run(export, *arguments).exit_code == 0
     assert [path.name for path in folder.iterdir()] == ["out"]
     assert {path.name: path.read_bytes() for path in (folder / "out").iterdir()} == before
+
+
+def test_an_export_that_was_moved_away_by_a_killed_one_is_back_and_not_replaced_unasked(
+    station: Station, tmp_path: Path
+) -> None:
+    station.add(Episode(seed=0, seconds=0.6))
+    moved = tmp_path / ".out.00000000.replaced"
+    moved.mkdir()
+    result = run(export, station.root, "--to", "aloha", "--name", "kitchen", "--out", tmp_path / "out")
+    assert (result.exit_code, "replace this one with --force" in result.stderr) == (1, True)
+    assert [path.name for path in tmp_path.glob("*out*")] == ["out"]
 
 
 @pytest.mark.parametrize("target", sorted(formats.EXPORTED))

@@ -13,10 +13,10 @@ import simplejpeg
 from foreign_datasets import OUTSIDE, STEPS, UUID, WALL_MS, WRIST, euler_pose, write_droid
 
 from dataset_builder.exchange.droid import importer as droid
-from dataset_builder.exchange.foreign import ForeignDatasetError, ImportOptions
 from dataset_builder.exchange.formats import open_dataset
-from dataset_builder.exchange.imported import ImportedEpisode, UnimportableError
-from dataset_builder.exchange.register import import_dataset
+from dataset_builder.exchange.importing.dataset import ForeignDatasetError, ImportOptions
+from dataset_builder.exchange.importing.episode import ImportedEpisode, UnimportableError
+from dataset_builder.exchange.importing.run import import_dataset
 from teleloom import pose
 from teleloom.catalog import Catalog
 from teleloom.episode.layout import episode_path

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from dataset_builder.exchange import hdf5
-from dataset_builder.exchange.foreign import ImportOptions
 from dataset_builder.exchange.formats import importer
-from dataset_builder.exchange.imported import ImportedEpisode, UnimportableError
+from dataset_builder.exchange.importing.dataset import ImportOptions
+from dataset_builder.exchange.importing.episode import ImportedEpisode, UnimportableError
 
 NEEDED = {"aloha": "observations/qpos", "robomimic": "data/demo_0/actions"}
 EPISODE = {"aloha": "/", "robomimic": "data/demo_0"}

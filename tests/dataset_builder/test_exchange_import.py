@@ -16,10 +16,9 @@ from hypothesis import strategies as st
 
 from dataset_builder.actions.convert import actions_of
 from dataset_builder.actions.semantics import ActionSemantics
-from dataset_builder.exchange import conventions
-from dataset_builder.exchange.foreign import ForeignDataset, ForeignDatasetError, Source
-from dataset_builder.exchange.identity import imported_id
-from dataset_builder.exchange.imported import (
+from dataset_builder.exchange.importing import conventions
+from dataset_builder.exchange.importing.dataset import ForeignDataset, ForeignDatasetError, Source
+from dataset_builder.exchange.importing.episode import (
     AlreadyImportedError,
     ImportedCamera,
     ImportedEpisode,
@@ -29,8 +28,9 @@ from dataset_builder.exchange.imported import (
     task_name,
     unknown_robot,
 )
-from dataset_builder.exchange.imported_file import write_imported
-from dataset_builder.exchange.register import import_dataset
+from dataset_builder.exchange.importing.episode_file import write_imported
+from dataset_builder.exchange.importing.identity import imported_id
+from dataset_builder.exchange.importing.run import import_dataset
 from dataset_builder.exchange.report import NotCarried
 from dataset_builder.ledger import LedgerImbalanceError
 from dataset_builder.manifest import BuildManifest
@@ -301,6 +301,15 @@ def test_a_file_that_a_killed_import_had_written_is_entered_by_the_next(tmp_path
         assert catalog.episode(identity).quality is not None
     assert not half.exists()
     assert others.exists()
+
+
+def test_a_file_that_cannot_be_waited_for_is_not_taken_for_another_import(tmp_path: Path) -> None:
+    def busy() -> ImportedEpisode:
+        raise BlockingIOError("the file is held")
+
+    dataset = ForeignDataset("aloha", "cups", 1, [Source("0", busy)])
+    with Catalog.open(tmp_path) as catalog, pytest.raises(BlockingIOError, match="held"):
+        import_dataset(dataset, tmp_path, catalog, lambda *_: None)
 
 
 def test_two_imports_into_one_station_at_once_are_refused(tmp_path: Path) -> None:

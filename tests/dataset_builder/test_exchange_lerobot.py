@@ -36,11 +36,11 @@ from hypothesis import strategies as st
 
 from dataset_builder.build.run import DatasetExistsError, NothingToBuildError
 from dataset_builder.build.shards import read_episode
-from dataset_builder.exchange.exporting import ExportOptionError, ExportReport, UnexportableError
-from dataset_builder.exchange.foreign import ForeignDatasetError, ImportOptions
-from dataset_builder.exchange.identity import imported_id
-from dataset_builder.exchange.imported import UnimportableError
-from dataset_builder.exchange.imported_file import write_imported
+from dataset_builder.exchange.exporting.run import ExportOptionError, ExportReport, UnexportableError
+from dataset_builder.exchange.importing.dataset import ForeignDatasetError, ImportOptions
+from dataset_builder.exchange.importing.episode import UnimportableError
+from dataset_builder.exchange.importing.episode_file import write_imported
+from dataset_builder.exchange.importing.identity import imported_id
 from dataset_builder.exchange.lerobot import layout, statistics
 from dataset_builder.exchange.lerobot.importer import open_dataset, recognises
 from dataset_builder.exchange.lerobot.layout import Place

@@ -21,9 +21,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from synthetic_episodes import Episode
 
-from dataset_builder.exchange.foreign import ForeignDatasetError, ImportOptions, Source
-from dataset_builder.exchange.imported import ImportedEpisode, UnimportableError
-from dataset_builder.exchange.register import import_dataset
+from dataset_builder.exchange.importing.dataset import ForeignDatasetError, ImportOptions, Source
+from dataset_builder.exchange.importing.episode import ImportedEpisode, UnimportableError
+from dataset_builder.exchange.importing.run import import_dataset
 from dataset_builder.exchange.report import ImportReport
 from dataset_builder.exchange.rlds import importer
 from dataset_builder.exchange.rlds.mapping import parse

@@ -24,10 +24,10 @@ from hypothesis import strategies as st
 
 from dataset_builder.actions.semantics import ActionSemantics
 from dataset_builder.build.shards import read_episode
-from dataset_builder.exchange.exporting import ExportReport
-from dataset_builder.exchange.foreign import ForeignDatasetError, ImportOptions
-from dataset_builder.exchange.imported import UnimportableError
-from dataset_builder.exchange.imported_file import write_imported
+from dataset_builder.exchange.exporting.run import ExportReport
+from dataset_builder.exchange.importing.dataset import ForeignDatasetError, ImportOptions
+from dataset_builder.exchange.importing.episode import UnimportableError
+from dataset_builder.exchange.importing.episode_file import write_imported
 from dataset_builder.exchange.robomimic.importer import open_dataset, recognises
 from dataset_builder.exchange.robomimic.scaling import scaled
 from dataset_builder.layouts.shared import actions

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
+import hashlib
 import json
 import os
 import shutil
@@ -201,6 +204,37 @@ def test_a_shard_that_rotted_enters_no_new_version_unless_it_is_trusted(twelve: 
     assert verify_dataset(mended.path).faults == []
 
 
+def test_a_shard_that_the_disk_no_longer_gives_is_written_anew(
+    twelve: Station, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = twelve.build(tmp_path, manifest())
+    unreadable = next(iter(sorted(first.path.glob("*.tfrecord-*"))))
+    inode, digest = unreadable.stat().st_ino, hashlib.file_digest
+
+    def refusing(file: Any, name: str) -> Any:
+        if os.fstat(file.fileno()).st_ino == inode:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return digest(file, name)
+
+    monkeypatch.setattr(hashlib, "file_digest", refusing)
+    second = twelve.build(tmp_path, manifest("1.1.0"))
+    (warning,) = second.warnings
+    assert str(unreadable) in warning
+    assert second.written == 1
+    assert verify_dataset(second.path).faults == []
+
+
+def test_a_version_that_was_mended_as_the_warning_said_is_accused_no_more(twelve: Station, tmp_path: Path) -> None:
+    first = twelve.build(tmp_path, manifest())
+    flip_a_bit(next(iter(sorted(first.path.glob("*.tfrecord-*")))))
+    with pytest.raises(EngineError):
+        build_dataset(twelve.select(), manifest("1.1.0"), tmp_path, engine=Interrupted(0))
+    assert twelve.build(tmp_path, manifest(), force=True).written == 1
+    second = twelve.build(tmp_path, manifest("1.1.0"))
+    assert second.warnings == ()
+    assert verify_dataset(second.path).faults == []
+
+
 def test_a_version_that_is_replaced_while_its_shards_are_taken_over_offers_none(
     twelve: Station, tmp_path: Path
 ) -> None:
@@ -245,6 +279,22 @@ def test_parts_leave_at_once_whoever_still_writes_into_them(tmp_path: Path, monk
     with parts.parts_of(tmp_path / "1.0.0") as folder:
         (folder / "shard").write_bytes(b"x")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_parts_that_cannot_be_cleared_up_are_held_by_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / ".1.0.0.parts"
+    folder.mkdir()
+    (folder / "half.tmp").touch()
+
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError("not yours")
+
+    monkeypatch.setattr(Path, "unlink", refuse)
+    with pytest.raises(PermissionError), parts.parts_of(tmp_path / "1.0.0"):
+        pass
+    descriptor = os.open(folder, os.O_RDONLY)
+    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    os.close(descriptor)
 
 
 def test_a_build_that_fails_leaves_the_empty_parts_of_another_one_alone(tmp_path: Path) -> None:
@@ -382,7 +432,7 @@ def test_what_a_worker_finished_is_found_while_another_build_writes_it_again(tmp
 
 
 def test_shards_without_the_broken_episode_are_kept_when_the_rest_is_planned_anew(
-    twelve: Station, tmp_path: Path
+    twelve: Station, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     episode = Episode(seed=30, seconds=1.0)
     frames = frames_of(episode, "wrist")
@@ -398,6 +448,15 @@ def test_shards_without_the_broken_episode_are_kept_when_the_rest_is_planned_ane
     assert [entry.reason for entry in result.ledger.rejected] == ["broken-image"]
     assert len(written) <= len(lock(result.path)["shards"]) + 2
     assert result.written == len(lock(result.path)["shards"])
+    remove = Path.unlink
+
+    def another_build_first(path: Path, missing_ok: bool = False) -> None:
+        if path.suffix == ".tfrecord":
+            remove(path, missing_ok=True)
+        remove(path, missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", another_build_first)
+    assert build_dataset(twelve.select(), manifest(), tmp_path / "twice").written == result.written
 
 
 def test_shards_are_shared_with_the_other_version_and_copied_where_that_cannot_be(

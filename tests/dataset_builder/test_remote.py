@@ -13,6 +13,7 @@ import boto3
 import pytest
 from click.testing import CliRunner
 from conftest import MANIFEST, Station
+from fsspec.implementations.memory import MemoryFileSystem
 from moto.server import ThreadedMotoServer
 from synthetic_episodes import Episode
 
@@ -222,6 +223,36 @@ def test_of_two_versions_put_in_one_place_at_once_none_is_a_mixture(
     result = build_dataset(station.select(), MANIFEST, out)
     assert verify_dataset(result.path, station.root).faults == []
     assert not {file.name for file in result.path.iterdir()} & {".uploading"}
+
+
+def test_a_version_that_comes_just_before_the_last_document_of_another_ends_in_no_mixture(
+    station: Station, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, fewer = "memory://last", MANIFEST.model_copy(update={"shards": Sharding(max_episodes=2)})
+    real = MemoryFileSystem.put_file
+
+    def after_the_other_one(store: MemoryFileSystem, source: str, key: str) -> None:
+        if key.endswith("dataset_info.json"):
+            monkeypatch.undo()
+            build_dataset(station.select(), fewer, out)
+        real(store, source, key)
+
+    monkeypatch.setattr(MemoryFileSystem, "put_file", after_the_other_one)
+    with pytest.raises(CollisionError, match="build one of the two again"):
+        build_dataset(station.select(), MANIFEST, out)
+    with pytest.raises(NotADatasetError):
+        verify_dataset(location(out) / "kitchen" / "1.0.0")
+
+
+def test_what_is_no_whole_version_is_in_the_way_in_a_store_too(station: Station) -> None:
+    first = build_dataset(station.select(), MANIFEST, "memory://cut-down")
+    next(iter(first.path.glob("*.tfrecord-*"))).unlink()
+    never = Uploads(after=0)
+    with pytest.raises(DatasetExistsError, match="--force"):
+        build_dataset(station.select(), MANIFEST, "memory://cut-down", engine=never)
+    assert never.tasks == []
+    mended = build_dataset(station.select(), MANIFEST, "memory://cut-down", force=True)
+    assert verify_dataset(mended.path, station.root).faults == []
 
 
 @pytest.mark.parametrize(

@@ -13,9 +13,9 @@ import pytest
 import simplejpeg
 from exchange_environments import LEROBOT, LEROBOT_NEEDS, ROBOMIMIC, ROBOMIMIC_NEEDS, interpreter, run
 
-from dataset_builder.exchange.foreign import ImportOptions
 from dataset_builder.exchange.formats import importer
-from dataset_builder.exchange.imported import ImportedEpisode
+from dataset_builder.exchange.importing.dataset import ImportOptions
+from dataset_builder.exchange.importing.episode import ImportedEpisode
 from teleloom.catalog import Catalog, parse
 
 pytestmark = pytest.mark.long

@@ -9,6 +9,7 @@ import h5py
 import numpy as np
 import pytest
 from episode_samples import jpeg, make_events, make_meta, make_streams
+from h5py import h5d, h5p, h5s, h5t
 
 from teleloom.episode.reader import BadEpisodeError, EpisodeReader
 from teleloom.episode.writer import write_episode
@@ -65,6 +66,20 @@ def test_data_that_were_never_written_are_zeros_wherever_the_file_begins(episode
         del other[DATA]
         other.create_dataset(DATA, shape, np.uint8)
     assert not any(map(any, frames(wrapped)))
+
+
+def test_a_column_that_was_never_written_is_not_what_lay_in_memory(episode: Path) -> None:
+    with h5py.File(episode, "a") as file:
+        shape = file["streams/robot/q"].shape
+        del file["streams/robot/q"]
+        never = h5p.create(h5p.DATASET_CREATE)
+        never.set_fill_time(h5d.FILL_TIME_NEVER)
+        h5d.create(file.id, b"streams/robot/q", h5t.NATIVE_DOUBLE, h5s.create_simple(shape), never)
+    for secret in range(1, 20):
+        kept = [np.full(shape, secret, dtype=np.float64) for _ in range(8)]
+        del kept
+        with EpisodeReader(episode) as reader:
+            assert not reader.stream("robot")["q"].any()
 
 
 def test_a_file_cut_while_it_is_read_is_named(episode: Path) -> None:

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from dataset_builder.exchange import hdf5, our_group
 from dataset_builder.exchange.aloha import layout
-from dataset_builder.exchange.departures import Departure, Departures
-from dataset_builder.exchange.exporting import Writing
+from dataset_builder.exchange.exporting.episodes import Departure, Departures
+from dataset_builder.exchange.exporting.run import Writing
 from dataset_builder.exchange.report import NotCarried
 from dataset_builder.manifest import BuildManifest
 from teleloom.episode.new_file import new_hdf5

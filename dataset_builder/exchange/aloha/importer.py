@@ -13,15 +13,15 @@ from numpy.typing import NDArray
 
 from dataset_builder.exchange import hdf5, our_group
 from dataset_builder.exchange.aloha import layout
-from dataset_builder.exchange.arriving import restored
-from dataset_builder.exchange.foreign import ForeignDataset, ForeignDatasetError, ImportOptions, Source
-from dataset_builder.exchange.imported import (
+from dataset_builder.exchange.importing.dataset import ForeignDataset, ForeignDatasetError, ImportOptions, Source
+from dataset_builder.exchange.importing.episode import (
     ImportedCamera,
     ImportedEpisode,
     RawArray,
     UnimportableError,
     unknown_robot,
 )
+from dataset_builder.exchange.importing.own_exports import restored
 
 LOOKS_FOR = "episode_N.hdf5 with observations/qpos and action"
 _FILES = "episode_*.hdf5"

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from dataset_builder.exchange.documents import read_document
-from dataset_builder.exchange.foreign import ForeignDatasetError
+from dataset_builder.exchange.importing.dataset import ForeignDatasetError
+from dataset_builder.exchange.importing.documents import read_document
 
 FILES = "*annotations*.json"
 LEVELS_ABOVE = 6

@@ -16,13 +16,14 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from dataset_builder.exchange import conventions, hdf5
-from dataset_builder.exchange.documents import read_document
+from dataset_builder.exchange import hdf5
 from dataset_builder.exchange.droid.annotations import Annotations, annotations_for
 from dataset_builder.exchange.droid.recordings import cameras_of
 from dataset_builder.exchange.droid.trajectory import ACTION, NS_PER_MS, STATE, TIME, Trajectory
-from dataset_builder.exchange.foreign import ForeignDataset, ForeignDatasetError, ImportOptions, Source
-from dataset_builder.exchange.imported import (
+from dataset_builder.exchange.importing import conventions
+from dataset_builder.exchange.importing.dataset import ForeignDataset, ForeignDatasetError, ImportOptions, Source
+from dataset_builder.exchange.importing.documents import read_document
+from dataset_builder.exchange.importing.episode import (
     ImportedEpisode,
     RawArray,
     UnimportableError,

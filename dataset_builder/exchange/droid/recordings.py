@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dataset_builder.exchange.droid.trajectory import NS_PER_MS, TIME, Trajectory
-from dataset_builder.exchange.imported import ImportedCamera, UnimportableError, encode_pixels
+from dataset_builder.exchange.importing.episode import ImportedCamera, UnimportableError, encode_pixels
 from teleloom.extras import require
 
 NAMES = {"wrist": "wrist", "ext1": "exterior_1", "ext2": "exterior_2"}

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dataset_builder.exchange import hdf5
-from dataset_builder.exchange.imported import UnimportableError
+from dataset_builder.exchange.importing.episode import UnimportableError
 
 STATE, ACTION, TIME = "observation/robot_state", "action", "observation/timestamp"
 NS_PER_MS = 1_000_000

@@ -11,15 +11,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dataset_builder.exchange.arriving import About, restored
-from dataset_builder.exchange.foreign import ForeignDatasetError, ImportOptions, Source
-from dataset_builder.exchange.imported import (
+from dataset_builder.exchange.importing.dataset import ForeignDatasetError, ImportOptions, Source
+from dataset_builder.exchange.importing.episode import (
     ImportedCamera,
     ImportedEpisode,
     RawArray,
     UnimportableError,
     unknown_robot,
 )
+from dataset_builder.exchange.importing.own_exports import About, restored
 from dataset_builder.exchange.lerobot import layout
 from dataset_builder.exchange.lerobot.pictures import Videos, images_in
 from dataset_builder.exchange.lerobot.rows import DocumentRows, EpisodeRows, MissingRowsError

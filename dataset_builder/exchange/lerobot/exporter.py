@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dataset_builder.exchange.departures import Departure, Departures
-from dataset_builder.exchange.exporting import UnexportableError, Writing
+from dataset_builder.exchange.exporting.episodes import Departure, Departures
+from dataset_builder.exchange.exporting.run import UnexportableError, Writing
 from dataset_builder.exchange.lerobot import layout, statistics
 from dataset_builder.exchange.lerobot.card import card
 from dataset_builder.exchange.lerobot.layout import Place

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from dataset_builder.exchange.documents import read_document
-from dataset_builder.exchange.foreign import ForeignDataset, ForeignDatasetError, ImportOptions
+from dataset_builder.exchange.importing.dataset import ForeignDataset, ForeignDatasetError, ImportOptions
+from dataset_builder.exchange.importing.documents import read_document
 from dataset_builder.exchange.lerobot import layout
 from dataset_builder.exchange.lerobot.dataset import FAULTS, Dataset
 from dataset_builder.exchange.lerobot.tables import TASK, TASK_INDEX

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dataset_builder.exchange.imported import ImportedCamera, UnimportableError, encode_pixels
+from dataset_builder.exchange.importing.episode import ImportedCamera, UnimportableError, encode_pixels
 from dataset_builder.exchange.lerobot.videos import pyav, read_frames
 
 JPEG_START = b"\xff\xd8\xff"

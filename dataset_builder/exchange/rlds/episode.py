@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from dataset_builder.exchange.imported import ImportedEpisode, RawArray, UnimportableError, task_name
+from dataset_builder.exchange.importing.episode import ImportedEpisode, RawArray, UnimportableError, task_name
 from dataset_builder.exchange.rlds.pictures import cameras_of
 from dataset_builder.exchange.rlds.plan import METADATA_KEY, RATE, Plan
 from dataset_builder.exchange.rlds.quantities import quantities_of, robot_of

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dataset_builder.exchange.foreign import ForeignDatasetError
-from dataset_builder.exchange.imported import UnimportableError
+from dataset_builder.exchange.importing.dataset import ForeignDatasetError
+from dataset_builder.exchange.importing.episode import UnimportableError
 from dataset_builder.rlds.tfrecord import BadRecordError, read_records
 
 FEATURES = "features.json"

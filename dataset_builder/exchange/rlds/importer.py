@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from dataset_builder.exchange.documents import read_document
-from dataset_builder.exchange.foreign import ForeignDataset, ForeignDatasetError, ImportOptions, Source
-from dataset_builder.exchange.imported import ImportedEpisode, UnimportableError
+from dataset_builder.exchange.importing.dataset import ForeignDataset, ForeignDatasetError, ImportOptions, Source
+from dataset_builder.exchange.importing.documents import read_document
+from dataset_builder.exchange.importing.episode import ImportedEpisode, UnimportableError
 from dataset_builder.exchange.rlds import folder as folders
 from dataset_builder.exchange.rlds.episode import FORMAT, episode_of
 from dataset_builder.exchange.rlds.plan import Plan, not_carried, plan_of, profile_of

@@ -17,9 +17,9 @@ from pydantic import ValidationError
 
 from dataset_builder.actions.convert import commands_of
 from dataset_builder.actions.semantics import ActionSemantics
-from dataset_builder.exchange.conventions import GRIPPER_FORMS, POSE_FORMS
-from dataset_builder.exchange.foreign import ForeignDatasetError
-from dataset_builder.exchange.imported import UnimportableError
+from dataset_builder.exchange.importing.conventions import GRIPPER_FORMS, POSE_FORMS
+from dataset_builder.exchange.importing.dataset import ForeignDatasetError
+from dataset_builder.exchange.importing.episode import UnimportableError
 from teleloom.config import describe
 
 Floats = NDArray[np.float64]

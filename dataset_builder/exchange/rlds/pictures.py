@@ -9,7 +9,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from dataset_builder.exchange.imported import ImportedCamera, UnimportableError, encode_pixels
+from dataset_builder.exchange.importing.episode import ImportedCamera, UnimportableError, encode_pixels
 from dataset_builder.exchange.rlds.plan import Plan
 from dataset_builder.exchange.rlds.schema import Field, numbers
 from dataset_builder.rlds.records import Decoded

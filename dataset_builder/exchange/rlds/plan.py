@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from dataset_builder.exchange.foreign import ForeignDatasetError, ImportOptions
+from dataset_builder.exchange.importing.dataset import ForeignDatasetError, ImportOptions
 from dataset_builder.exchange.report import NotCarried
 from dataset_builder.exchange.rlds.mapping import CAMERA, NEXT_POSE, ActionMeaning, Taken, action_meaning, parse
 from dataset_builder.exchange.rlds.profiles import PROFILES, RAW, Profile, find_profile, own_profile

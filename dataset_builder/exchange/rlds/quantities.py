@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dataset_builder.exchange import conventions
-from dataset_builder.exchange.imported import Floats, UnimportableError, unknown_robot
+from dataset_builder.exchange.importing import conventions
+from dataset_builder.exchange.importing.episode import Floats, UnimportableError, unknown_robot
 from dataset_builder.exchange.rlds.mapping import GRIPPER_TARGETS, JOINT_TARGETS, NEXT_POSE, POSE_TARGETS
 from dataset_builder.exchange.rlds.plan import Plan
 from teleloom.specs import RobotSpec

@@ -17,8 +17,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from dataset_builder.exchange.foreign import ForeignDatasetError
-from dataset_builder.exchange.imported import UnimportableError
+from dataset_builder.exchange.importing.dataset import ForeignDatasetError
+from dataset_builder.exchange.importing.episode import UnimportableError
 from dataset_builder.rlds.records import Decoded
 
 Kind = Literal["image", "numbers", "text", "unsupported"]

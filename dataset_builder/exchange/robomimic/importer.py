@@ -12,9 +12,9 @@ import h5py
 import numpy as np
 
 from dataset_builder.exchange import hdf5, our_group
-from dataset_builder.exchange.arriving import restored
-from dataset_builder.exchange.foreign import ForeignDataset, ForeignDatasetError, ImportOptions, Source
-from dataset_builder.exchange.imported import ImportedEpisode, RawArray, unknown_robot
+from dataset_builder.exchange.importing.dataset import ForeignDataset, ForeignDatasetError, ImportOptions, Source
+from dataset_builder.exchange.importing.episode import ImportedEpisode, RawArray, unknown_robot
+from dataset_builder.exchange.importing.own_exports import restored
 from dataset_builder.exchange.report import NotCarried
 from dataset_builder.exchange.robomimic import layout
 from teleloom.episode.meta import Outcome

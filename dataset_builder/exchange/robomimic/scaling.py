@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from dataset_builder.exchange.departures import Departure
+from dataset_builder.exchange.exporting.episodes import Departure
 from dataset_builder.manifest import BuildManifest
 
 

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from dataset_builder.exchange.departures import ABOUT_FORMAT, ABOUT_VERSION
-from dataset_builder.exchange.foreign import ImportOptions
-from dataset_builder.exchange.imported import ImportedCamera, ImportedEpisode, RawArray, UnimportableError
+from dataset_builder.exchange.exporting.episodes import ABOUT_FORMAT, ABOUT_VERSION
+from dataset_builder.exchange.importing.dataset import ImportOptions
+from dataset_builder.exchange.importing.episode import ImportedCamera, ImportedEpisode, RawArray, UnimportableError
 from teleloom.config import describe
 from teleloom.episode.meta import EpisodeMeta, Instruction
 

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from dataset_builder.exchange.foreign import ForeignDatasetError
+from dataset_builder.exchange.importing.dataset import ForeignDatasetError
 
 MAX_DOCUMENT_BYTES = 64 * 1024 * 1024
 

@@ -9,7 +9,7 @@ import uuid
 import numpy as np
 from numpy.typing import NDArray
 
-from dataset_builder.exchange.imported import ImportedEpisode
+from dataset_builder.exchange.importing.episode import ImportedEpisode
 from teleloom.episode.streams import CAMERA_PREFIX
 
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from dataset_builder.exchange.imported import Floats, ImportedEpisode
+from dataset_builder.exchange.importing.episode import Floats, ImportedEpisode
 from teleloom.clock import NS_PER_S
 from teleloom.episode.layout import IMPORTED_STREAM
 from teleloom.episode.streams import CAMERA_PREFIX, Columns, Stream

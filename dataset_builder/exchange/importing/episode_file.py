@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from dataset_builder.exchange.identity import derived_digest, imported_id
-from dataset_builder.exchange.imported import AlreadyImportedError, ImportedEpisode, UnimportableError
-from dataset_builder.exchange.imported_meta import camera_specs, meta_of
-from dataset_builder.exchange.imported_streams import streams_of
+from dataset_builder.exchange.importing.episode import AlreadyImportedError, ImportedEpisode, UnimportableError
+from dataset_builder.exchange.importing.episode_meta import camera_specs, meta_of
+from dataset_builder.exchange.importing.episode_streams import streams_of
+from dataset_builder.exchange.importing.identity import derived_digest, imported_id
 from teleloom.config import describe
 from teleloom.episode.layout import IMPORTED_STREAM, episode_path
 from teleloom.episode.meta import EpisodeMeta

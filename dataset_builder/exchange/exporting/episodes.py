@@ -86,7 +86,7 @@ class Departure:
         return done
 
     def columns(self) -> dict[str, NDArray[Any]]:
-        """Our step columns by name, each (T,) or (T, width), as `arriving` takes them back."""
+        """Our step columns by name, each (T,) or (T, width), as `importing.own_exports` takes them back."""
         t = self.trajectory
         return {
             "t_ns": t.t_ns,

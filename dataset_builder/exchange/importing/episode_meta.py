@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 import simplejpeg
 
-from dataset_builder.exchange.imported import ImportedCamera, ImportedEpisode, UnimportableError
+from dataset_builder.exchange.importing.episode import ImportedCamera, ImportedEpisode, UnimportableError
 from teleloom.episode.meta import EpisodeMeta, Instruction, TaskInfo, WallAnchor
 from teleloom.episode.streams import frame_is_whole
 from teleloom.messages import ControlMode

@@ -10,9 +10,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from dataset_builder.exchange.foreign import ForeignDataset, ForeignDatasetError
-from dataset_builder.exchange.imported import AlreadyImportedError, ImportedEpisode, UnimportableError
-from dataset_builder.exchange.imported_file import write_imported
+from dataset_builder.exchange.importing.dataset import ForeignDataset, ForeignDatasetError
+from dataset_builder.exchange.importing.episode import AlreadyImportedError, ImportedEpisode, UnimportableError
+from dataset_builder.exchange.importing.episode_file import write_imported
 from dataset_builder.exchange.report import Imported, ImportReport, RejectedSource, Skipped
 from dataset_builder.source.gather import Progress
 from teleloom.catalog import Catalog, UnknownEpisodeError
@@ -103,10 +103,11 @@ def _alone(root: Path) -> Iterator[None]:
     folder.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ForeignDatasetError(f"another import into {root} is at work; wait for it") from None
         yield
-    except BlockingIOError:
-        raise ForeignDatasetError(f"another import into {root} is at work; wait for it") from None
     finally:
         os.close(descriptor)
 

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from dataset_builder.build.place import folder_in_place, tidy
 from dataset_builder.build.run import DatasetExistsError, NothingToBuildError
-from dataset_builder.exchange.departures import Berth, Departure, Departures, Known, berth
+from dataset_builder.exchange.exporting.episodes import Berth, Departure, Departures, Known, berth
 from dataset_builder.exchange.report import NotCarried
 from dataset_builder.ledger import Ledger, Rejected, UnfitEpisodeError, why_none
 from dataset_builder.manifest import BuildManifest
@@ -110,11 +110,11 @@ def export_dataset(
     """
     writing = exporter.writing(_chosen(options, exporter.EXPORT_OPTIONS))
     taken = f"{out} exists already; export to another folder, or replace this one with --force"
-    is_refused = out.exists() and not force
     if not dry_run:
         tidy(out)
-        if is_refused:
-            raise DatasetExistsError(taken)
+    is_refused = out.exists() and not force
+    if is_refused and not dry_run:
+        raise DatasetExistsError(taken)
     gathered = gather(selection.candidates, manifest, progress, berth)
     berths, rejected = _of_known_arms(gathered.kept, writing.needs_joints)
     if writing.whole_rate:
@@ -133,7 +133,7 @@ def export_dataset(
             Ledger(selection.inputs, tuple(departures.emitted), tuple(departures.rejected)),
             departures.splits(),
             (*_never_carried(manifest), *writing.not_carried),
-            (*warnings, taken) if dry_run and is_refused else warnings,
+            (*warnings, taken) if is_refused else warnings,
             writing.notes,
             {episode: said for episode, said in departures.episode_notes.items() if said},
             dry_run,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from dataset_builder.exchange.imported import ImportedEpisode
+from dataset_builder.exchange.importing.episode import ImportedEpisode
 from dataset_builder.exchange.report import NotCarried
 from teleloom.specs import RobotSpec
 
