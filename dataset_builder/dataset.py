@@ -14,7 +14,7 @@ from dataset_builder.build.tokens import Ids, read_tokens, tokens_file
 from dataset_builder.codecs import get_codec
 from dataset_builder.layouts import Layout, get_layout
 from dataset_builder.ledger import Ledger
-from dataset_builder.location import location, reachable
+from dataset_builder.location import is_local, location, reachable
 from dataset_builder.manifest import BuildManifest
 from dataset_builder.normalisation.statistics import Statistics
 from dataset_builder.normalisation.tokeniser import ActionTokeniser
@@ -87,7 +87,7 @@ class Dataset:
             return dataset
         except OSError as error:
             raise NotADatasetError(
-                f"{folder} is no finished dataset: cannot read {error.filename or document}"
+                f"{folder} is no finished dataset: cannot read {error.filename or document}{_versions_below(folder)}"
             ) from None
         except (BadFeaturesError, KeyError, TypeError, ValueError) as error:
             raise NotADatasetError(f"{folder} holds a document that this builder did not write: {error}") from None
@@ -147,3 +147,11 @@ def _read(path: Path) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise TypeError(f"{path.name} is not a JSON object")
     return document
+
+
+def _versions_below(folder: Path) -> str:
+    """What else to name, where `folder` is one or two levels above finished datasets of this machine."""
+    if not is_local(folder):
+        return ""
+    locks = [lock for depth in ("*", "*/*") for lock in folder.glob(f"{depth}/{documents.LOCK}")]
+    return f"; name one: {', '.join(sorted(str(lock.parent) for lock in locks))}" if locks else ""

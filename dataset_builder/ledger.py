@@ -129,4 +129,4 @@ def why_none(rejected: Iterable[Rejected]) -> str:
         f"\n  {reason} ({len(entries)}): {entries[0].episode_id}: {entries[0].detail}"
         for reason, entries in sorted(by_reason.items())
     ]
-    return "".join(lines) or " there are none"
+    return "".join(lines) or " there are none; record some, or `teleloom review rescan` the station folder"

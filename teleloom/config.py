@@ -27,7 +27,8 @@ def load_yaml(path: Path, model: type[ConfigT]) -> ConfigT:
         data = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(f"cannot read configuration {path}: {error.strerror}") from None
-    except yaml.YAMLError as error:
+    # A date that is none, such as 2026-13-01, is a plain ValueError.
+    except (yaml.YAMLError, ValueError) as error:
         raise ConfigError(f"{path} is not YAML: {error}") from None
     try:
         return model.model_validate({} if data is None else data)
@@ -40,7 +41,7 @@ def describe(error: ValidationError, model: type[BaseModel]) -> str:
     lines = []
     for fault in error.errors(include_url=False):
         where = ".".join(str(part) for part in fault["loc"]) or "(top level)"
-        line = f"  {where}: {fault['msg']}"
+        line = f"  {where}: {fault['msg'].removeprefix('Value error, ')}"
         if fault["type"] == "extra_forbidden":
             line = f"  {where}: unknown key; known here: {', '.join(_keys_at(model, fault['loc'][:-1]))}"
         lines.append(line)

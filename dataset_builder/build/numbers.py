@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from dataset_builder.build.plan import Episode
-from dataset_builder.codecs import fit_codec, needs_fitting
+from dataset_builder.codecs import CodecOptionError, InvalidActionError, fit_codec, needs_fitting
 from dataset_builder.manifest import BuildManifest
 from dataset_builder.normalisation import files
+from dataset_builder.normalisation.schemes import check
 from dataset_builder.normalisation.statistics import Statistics
 from dataset_builder.normalisation.tokeniser import ActionTokeniser, normalised_chunks
 
@@ -38,6 +39,10 @@ class Numbers:
         given = None
         if choice.statistics is not None:
             given = files.load(choice.statistics, manifest.action.mask(joints), choice.statistics_key)
+            try:
+                check(given, choice.scheme)
+            except ValueError as error:
+                raise files.StatisticsFileError(f"{choice.statistics}: {error}") from None
         actions, proprios = [episode.action for episode in train], [episode.proprio for episode in train]
         return cls.of_arrays(actions, proprios, manifest, joints, given)
 
@@ -70,12 +75,17 @@ class Numbers:
         }
 
     def tokeniser(self, train: Sequence[Episode], manifest: BuildManifest) -> ActionTokeniser:
-        """The tokeniser that the manifest asks for, its codec fitted where it is one that is. Raises CodecOptionError
-        and PluginError."""
+        """The tokeniser that the manifest asks for, its codec fitted where it is one that is. Raises PluginError, and
+        CodecOptionError, also for a codec that cannot encode such actions as the first."""
         statistics, scheme = self.given or self.action, manifest.normalisation.scheme
         name, options = manifest.codec.name, manifest.codec.options
         data = _chunks(train, manifest, statistics) if needs_fitting(name, options) else None
-        return ActionTokeniser(fit_codec(name, options, data), statistics, scheme, manifest.action)
+        tokeniser = ActionTokeniser(fit_codec(name, options, data), statistics, scheme, manifest.action)
+        try:
+            tokeniser.encode(train[0].action[:1])
+        except InvalidActionError as error:
+            raise CodecOptionError(f"codec '{name}' does not fit the actions: {error}; see `codec.options`") from None
+        return tokeniser
 
 
 def _chunks(train: Sequence[Episode], manifest: BuildManifest, statistics: Statistics) -> np.ndarray:

@@ -89,6 +89,8 @@ def load_tokenizer(path: str | Path) -> Any:
     tokenizers = require("tokenizers", "build")
     try:
         return tokenizers.Tokenizer.from_str(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise CodecOptionError(f"{path} is no tokenizer.json that can be read: {error.strerror}") from None
     # The package raises bare Exceptions.
     except Exception as error:
         raise CodecOptionError(f"{path} is no tokenizer.json that can be read: {error}") from None

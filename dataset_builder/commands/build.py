@@ -22,7 +22,7 @@ from dataset_builder.build.run import (
     dry_run,
 )
 from dataset_builder.codecs import CodecOptionError
-from dataset_builder.commands.manifests import load_manifest
+from dataset_builder.commands.manifests import load_manifest, open_catalog
 from dataset_builder.commands.progress import progress_bar
 from dataset_builder.commands.rejections import print_rejected
 from dataset_builder.engines.choice import ENGINES, chosen_engine
@@ -144,7 +144,7 @@ def _run(
     trust_reused: bool,
     hidden: bool,
 ) -> BuildResult:
-    with Catalog.open(catalog_url or root, root) as catalog:
+    with open_catalog(root, catalog_url) as catalog:
         with progress_bar(hidden) as progress:
             selection = select_episodes(catalog, root, manifest.select)
             if is_dry_run:

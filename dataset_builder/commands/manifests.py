@@ -1,4 +1,4 @@
-"""The manifest that a command line asks for."""
+"""The manifest and the station that a command line asks for."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ import click
 from pydantic import ValidationError
 
 from dataset_builder.manifest import BuildManifest
+from teleloom.catalog import Catalog
+from teleloom.catalog.catalog import FILE_NAME
 from teleloom.config import ConfigError, describe, load_yaml
+from teleloom.episode.layout import EPISODES_FOLDER
 
 
 def load_manifest(config: Path | None, name: str | None, version: str | None) -> BuildManifest:
@@ -24,3 +27,13 @@ def load_manifest(config: Path | None, name: str | None, version: str | None) ->
         return BuildManifest.model_validate(given | overrides)
     except ValidationError as error:
         raise ConfigError(f"the build cannot be made so:\n{describe(error, BuildManifest)}") from None
+
+
+def open_catalog(root: Path, url: str | None) -> Catalog:
+    """The catalog at `url`, or the one of the station folder `root`.
+
+    Raises click.UsageError for a folder that is no station's, which would get an empty catalog otherwise.
+    """
+    if url is None and not any((root / name).exists() for name in (FILE_NAME, EPISODES_FOLDER)):
+        raise click.UsageError(f"{root} is no station folder: it has no {EPISODES_FOLDER}/; name the folder that has")
+    return Catalog.open(url or root, root)

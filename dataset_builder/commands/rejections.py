@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rich.console import Console
-from rich.padding import Padding
 from rich.text import Text
 
 SHOWN = 50
@@ -20,7 +19,14 @@ def print_rejected(rejected: Sequence[tuple[str, str, str]], inputs: int, others
     console = Console(markup=False, emoji=False)
     console.print(f"{len(rejected)} of {inputs} are not in:")
     for name, reason, detail in rejected[:SHOWN]:
-        console.print(Padding(Text(f"{name}: {reason}", style="bold"), (0, 0, 0, 2), expand=False))
-        console.print(Padding(Text(detail), (0, 0, 0, 4), expand=False))
+        _print_indented(console, Text(f"{name}: {reason}", style="bold"), 2)
+        _print_indented(console, Text(detail), 4)
     if (more := len(rejected) - SHOWN) > 0:
         console.print(f"  and {more} more; {others}", soft_wrap=True)
+
+
+def _print_indented(console: Console, text: Text, by: int) -> None:
+    """Unlike rich's Padding this leaves no blanks at the ends of the lines."""
+    for line in text.wrap(console, console.width - by):
+        line.rstrip()
+        console.print(Text(" " * by) + line)

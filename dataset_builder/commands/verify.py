@@ -18,6 +18,9 @@ from teleloom.extras import MissingExtraError
 from teleloom.plugins import PluginError
 
 _EPILOG = """\b
+Exit codes: 0 it is sound; 1 it is not, or cannot be read; 2 wrong usage.
+
+\b
 Examples:
   teleloom verify rlds/kitchen/1.0.0
   teleloom verify rlds/kitchen/1.0.0 --episodes /mnt/station --json

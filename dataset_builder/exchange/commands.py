@@ -71,21 +71,21 @@ def export(
     nothing did, 2 wrong usage.
     """
     from dataset_builder.build.run import DatasetExistsError, NothingToBuildError
-    from dataset_builder.commands.manifests import load_manifest
+    from dataset_builder.commands.manifests import load_manifest, open_catalog
     from dataset_builder.commands.progress import progress_bar
     from dataset_builder.exchange.exporting.run import ExportOptionError, UnexportableError, export_dataset
     from dataset_builder.rules.filters import TaskErasedError
     from dataset_builder.source.select import select_episodes
-    from teleloom.catalog import Catalog, CatalogError
+    from teleloom.catalog import CatalogError
     from teleloom.config import ConfigError
     from teleloom.extras import MissingExtraError
 
-    chosen = dict(_pair(option, "--option") for option in options)
+    chosen = dict(_pair(option, "--option", "NAME=VALUE") for option in options)
     refusals = (ConfigError, CatalogError, ExportOptionError, UnexportableError, TaskErasedError, MissingExtraError)
     try:
         manifest = load_manifest(config, name, None)
         module = formats.exporter(target)
-        with Catalog.open(catalog_url or root, root) as catalog, progress_bar(hidden=as_json) as progress:
+        with open_catalog(root, catalog_url) as catalog, progress_bar(hidden=as_json) as progress:
             selection = select_episodes(catalog, root, manifest.select)
             report = export_dataset(
                 module, selection, manifest, out, chosen, force=force, dry_run=dry_run, progress=progress
@@ -161,7 +161,7 @@ def import_(
     from teleloom.config import ConfigError
     from teleloom.extras import MissingExtraError
 
-    entries = tuple(_pair(entry, "--map") for entry in mapped)
+    entries = tuple(_pair(entry, "--map", "OURS=THEIRS") for entry in mapped)
     try:
         options = ImportOptions(
             rate_hz=rate_hz,
@@ -194,10 +194,10 @@ def import_(
         sys.exit(PARTLY)
 
 
-def _pair(text: str, option: str) -> tuple[str, str]:
+def _pair(text: str, option: str, form: str) -> tuple[str, str]:
     name, equals, value = text.partition("=")
     if not (name and equals and value):
-        raise click.UsageError(f"{option} {text}: write it as NAME=VALUE")
+        raise click.UsageError(f"{option} {text}: write it as {form}")
     return name, value
 
 
@@ -215,7 +215,8 @@ def _print_export(report: ExportReport) -> None:
     counts = report.ledger.to_json()["counts"]
     splits = ", ".join(f"{split} {count}" for split, count in report.splits.items())
     verb = "Would export" if report.dry_run else "Exported"
-    console.print(f"{verb} {report.path}: {counts['emitted']} episodes ({splits}), {counts['steps']} steps")
+    emitted = f"{counts['emitted']} episodes ({splits}), {counts['steps']} steps"
+    console.print(f"{verb} {report.path}: {emitted}", soft_wrap=True)
     if report.ledger.rejected:
         rejected = [(entry.episode_id, entry.reason, entry.detail) for entry in report.ledger.rejected]
         others = "--json names them all" if report.dry_run else f"all are in {report.path}/ledger.json"
@@ -233,7 +234,8 @@ def _print_import(report: ImportReport) -> None:
     counts = report.to_json()["counts"]
     console.print(
         f"Imported {counts['imported']} of {counts['inputs']} episodes of {report.dataset} ({report.format}), "
-        f"{counts['steps']} steps, into {report.root}; {counts['skipped']} were there, {counts['rejected']} rejected"
+        f"{counts['steps']} steps, into {report.root}; {counts['skipped']} were there, {counts['rejected']} rejected",
+        soft_wrap=True,
     )
     for note in report.notes:
         console.print(f"Note: {note}")
@@ -249,6 +251,7 @@ def _print_import(report: ImportReport) -> None:
     for name, count in apart.most_common(SHOWN):
         console.print(f"Not carried over in {count} of them: {name}")
     if len(apart) > SHOWN:
-        console.print(f"… and {len(apart) - SHOWN} more; the whole report is in {report.root}/imports")
+        more = len(apart) - SHOWN
+        console.print(f"… and {more} more; the whole report is in {report.root}/imports", soft_wrap=True)
     if report.imported:
-        console.print(f"Review them: teleloom review {report.root}")
+        console.print(f"Review them: teleloom review {report.root}", soft_wrap=True)

@@ -35,7 +35,7 @@ def detect(path: Path) -> str:
     """The format of the dataset at `path`. Raises ForeignDatasetError when none or several recognise it."""
     from dataset_builder.exchange.importing.dataset import ForeignDatasetError
 
-    found = [name for name in IMPORTED if importer(name).recognises(path)]
+    found = _recognising(path)
     if len(found) == 1:
         return found[0]
     if found:
@@ -49,7 +49,13 @@ def open_dataset(path: Path, options: ImportOptions, name: str | None = None) ->
     MissingExtraError."""
     from dataset_builder.exchange.importing.dataset import ForeignDatasetError
 
+    if name is not None and (others := _recognising(path)) and name not in others:
+        raise ForeignDatasetError(f"{path} is no dataset of {name}, it looks like {others[0]}; leave --from out")
     name = name or detect(path)
     if name not in MAPPED and (options.map or options.profile):
         raise ForeignDatasetError(f"a dataset of {name} says itself what is what: leave --map and --profile out")
     return importer(name).open_dataset(path, options)
+
+
+def _recognising(path: Path) -> list[str]:
+    return [name for name in IMPORTED if importer(name).recognises(path)]

@@ -11,7 +11,7 @@ from typing import Any
 import click
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
-from rich.table import Table
+from rich.table import Column, Table
 
 from dataset_builder.codecs import CodecOptionError
 from dataset_builder.dataset import NotADatasetError
@@ -91,7 +91,8 @@ def summary(opened: Mixture) -> dict[str, Any]:
 
 
 def _print(document: dict[str, Any], max_length: int, longest: int, batch: int, sheet: Path | None) -> None:
-    table = Table("source", "kind", "items", "share", "batches to see all")
+    numbers = (Column(name, justify="right") for name in ("items", "share", "batches to see all"))
+    table = Table("source", "kind", *numbers)
     for source in document["sources"]:
         batches = -(-source["samples_to_see_all"] // document["batch_size"])
         table.add_row(source["name"], source["kind"], str(source["items"]), f"{source['share']:.1%}", str(batches))

@@ -104,6 +104,11 @@ class Mixture:
         names = [source.name for source in self.sources]
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise BadMixtureError(f"two sources are called {', '.join(twice)}; give them each a name")
+        still = manifest.augmentation.still if manifest.augmentation else ()
+        if (known := opener.cameras()) and (unknown := sorted({*still} - known)):
+            raise BadMixtureError(
+                f"augmentation.still: no dataset has images {', '.join(unknown)}; there are {', '.join(sorted(known))}"
+            )
         self.text = TextEncoder(manifest.tokenizer, base, manifest.max_length, manifest.too_long == "cut")
         for source in self.sources:
             self._check_ids(source)
@@ -254,4 +259,5 @@ class Mixture:
         try:
             return Resampling(source.runs, self.manifest.seed, source.name)
         except (NothingToDrawError, IndexError):
-            raise BadMixtureError(f"'{source.name}' has nothing to draw: no item with a weight above 0") from None
+            why = "no item with a weight above 0" if len(source) else f"its file has no {source.kind}s; leave it out"
+            raise BadMixtureError(f"'{source.name}' has nothing to draw: {why}") from None

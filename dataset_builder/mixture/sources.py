@@ -125,7 +125,15 @@ class Opener:
     def file(self, choice: TextChoice, what: str) -> Path:
         """The JSONL file of `what` that a choice means. Raises UnusableDatasetError when it is not there."""
         path = (self.base / choice.path).resolve()
-        path = path / f"{what}-{choice.split}.jsonl" if path.is_dir() else path
+        remedy = "a relative path starts at the mixture's folder"
+        if path.is_dir():
+            path = path / f"{what}-{choice.split}.jsonl"
+            key = "questions.plans" if what == "plans" else "questions.kinds"
+            remedy = f"a build makes it when its manifest has `{key}`; a file of your own is named itself"
         if not path.is_file():
-            raise UnusableDatasetError(f"{path} does not exist; a build makes it when its manifest says `questions:`")
+            raise UnusableDatasetError(f"{path} does not exist; {remedy}")
         return path
+
+    def cameras(self) -> set[str]:
+        """The image keys of all datasets that were opened."""
+        return {camera for index in self._indices.values() for camera in index.cameras}

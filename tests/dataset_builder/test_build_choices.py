@@ -93,6 +93,9 @@ def test_statistics_of_another_dataset_are_used_for_tokens_and_kept(station: Sta
     assert str(tmp_path) not in json.dumps(other.metadata)
     ours, theirs = (np.concatenate(next(iter(each.tokens("train")))[1]) for each in (own, other))
     assert not np.array_equal(ours, theirs)
+    openpi = str(tmp_path / "a" / "kitchen" / "1.0.0" / "norm_stats.json")
+    with pytest.raises(StatisticsFileError, match=r"norm_stats\.json: normalisation 'q99' needs minimum"):
+        built(station, tmp_path / "c", normalisation={"statistics": openpi})
     given.unlink()
     with pytest.raises(StatisticsFileError, match=r"theirs\.json cannot be read"):
         built(station, tmp_path / "c", **choice)
@@ -147,4 +150,7 @@ def test_a_codec_that_cannot_be_built_is_refused_before_anything_is_written(stat
         built(station, tmp_path, codec={"name": "morse", "options": {}})
     with pytest.raises(CodecOptionError, match="vocab_size"):
         built(station, tmp_path, codec={"name": "openvla", "options": {"vocab_size": 3}})
+    joints = {"kind": "absolute", "of": "joint_position"}
+    with pytest.raises(CodecOptionError, match=r"'rt2' does not fit the actions: rt2 encodes 7 dimensions"):
+        built(station, tmp_path, codec={"name": "rt2"}, action=joints)
     assert not list(tmp_path.rglob("*.tfrecord*"))

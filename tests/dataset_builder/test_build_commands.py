@@ -92,6 +92,8 @@ def test_a_dry_run_tells_people_the_reasons(station: Station, tmp_path: Path) ->
         ("name: k\ncodec: {name: morse}\n", "no 'morse' in teleloom.codecs"),
         ("name: k\ncodec: {name: openvla, options: {vocab_size: 3}}\n", "no room for 256"),
         ("name: k\ncodec: {name: openvla, options: {size: 3}}\n", "size"),
+        ("name: k\npreset: openvla\naction: {gripper: opening}\n", "(top level): preset openvla: action.gripper is"),
+        ("name: k\nselect: {recorded_from: 2026-13-01}\n", "is not YAML: month must be in 1..12"),
     ],
 )
 def test_a_wrong_manifest_is_refused_by_name(station: Station, tmp_path: Path, manifest: str, message: str) -> None:
@@ -107,8 +109,9 @@ def test_a_wrong_manifest_is_refused_by_name(station: Station, tmp_path: Path, m
 def test_errors_name_the_remedy(station: Station, tmp_path: Path) -> None:
     code, _, err = run(build, station.root, "--out", tmp_path)
     assert (code, "--name" in err) == (2, True)
+    (station.root / "episodes").mkdir()
     code, _, err = run(build, station.root, "--name", "k", "--out", tmp_path)
-    assert (code, "there are none" in err) == (1, True)
+    assert (code, "there are none; record some" in err) == (1, True)
     station.add(short(seed=1))
     assert run(build, station.root, "--name", "k", "--out", tmp_path)[0] == 0
     station.add(short(seed=2))
@@ -116,6 +119,24 @@ def test_errors_name_the_remedy(station: Station, tmp_path: Path) -> None:
     assert (code, "--force" in err) == (1, True)
     code, _, err = run(build, station.root, "--name", "k", "--out", tmp_path, "--force")
     assert (code, "the catalog keeps the first build" in err) == (0, True)
+
+
+@pytest.mark.parametrize(("command", "arguments"), [(build, ()), (export, ("--to", "aloha"))])
+def test_a_folder_that_is_no_station_gets_no_catalog(
+    station: Station, tmp_path: Path, command: object, arguments: tuple[str, ...]
+) -> None:
+    station.add(short(seed=1))
+    folder = station.root / "episodes"
+    code, _, err = run(command, folder, *arguments, "--name", "k", "--out", tmp_path / "out")
+    assert (code, f"{folder} is no station folder: it has no episodes/" in err) == (2, True)
+    assert [path.suffix for path in folder.iterdir()] == [".h5"]
+
+
+def test_a_folder_above_a_dataset_names_it(kitchen: Kitchen) -> None:
+    path = kitchen[1].path
+    for above in (path.parent, path.parent.parent):
+        code, _, err = run(verify, above)
+        assert (code, "is no finished dataset" in err, f"; name one: {path}" in err) == (1, True, True)
 
 
 def test_the_same_manifest_built_elsewhere_is_the_same_build(station: Station, tmp_path: Path) -> None:

@@ -43,6 +43,7 @@ def test_import_makes_the_station_and_lists_its_episodes_for_review(kitchen: Kit
     assert result.exit_code == 0, result.output
     text = " ".join(result.output.split())
     assert "Imported 8 of 8 episodes of kitchen/1.0.0 (rlds)" in text
+    assert f"Review them: teleloom review {station}\n" in result.output
     assert "Read with the map 'teleloom'" in text
     assert len(episodes_of(station)) == 8
     again = run(import_, kitchen[1].path, station)
@@ -70,6 +71,8 @@ def test_a_partly_broken_dataset_exits_with_3_and_one_without_anything_with_1(tm
     assert partly.exit_code == 3
     assert "Warning: 1 of 2 episodes could not be imported" in partly.stderr
     assert "1 of 2 are not in:\n  [/broken]: bad-file\n    " in partly.stdout
+    block = partly.stdout.partition("are not in:\n")[2].partition("Not carried over")[0]
+    assert not any(line.endswith(" ") for line in block.splitlines()[:-1])
     nothing = run(import_, broken, tmp_path / "other", "--from", "droid")
     assert nothing.exit_code == 1
     assert "nothing was imported: see above" in nothing.stderr
@@ -87,7 +90,8 @@ def test_an_unknown_folder_is_refused_with_all_that_was_looked_for(tmp_path: Pat
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (("--map", "pose"), 2, "write it as NAME=VALUE"),
+        (("--map", "pose"), 2, "write it as OURS=THEIRS"),
+        (("--from", "lerobot"), 1, "is no dataset of lerobot, it looks like rlds; leave --from out"),
         (("--rate-hz", "0"), 2, "0.0 is not in the range x>0"),
         (("--from", "webm"), 2, "'webm' is not one of"),
         (("--profile", "pr2"), 1, "there is no profile 'pr2'; there are droid, libero, bridge, raw"),
@@ -304,6 +308,7 @@ def test_a_dry_run_says_what_would_go_out_and_writes_nothing(station: Station, t
     would, did = json.loads(dry.stdout), json.loads(done.stdout)
     assert (would["dry_run"], did["dry_run"]) == (True, False)
     assert would["ledger"]["counts"] == did["ledger"]["counts"]
+    assert "" not in {entry["task"] for entry in did["ledger"]["emitted"]}
     assert would["ledger"]["rejected"] == did["ledger"]["rejected"]
     for key in ("splits", "not_carried", "notes", "episode_notes"):
         assert would[key] == did[key]

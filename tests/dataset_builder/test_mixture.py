@@ -465,13 +465,18 @@ def test_a_question_about_text_alone_shows_no_image(kitchen: Kitchen) -> None:
         ({"robots": [{"path": "rlds/kitchen/1.0.0", "split": "test"}]}, r"no split 'test'; it has train, val"),
         ({"robots": [{"path": "rlds/kitchen/1.0.0", "cameras": ["left"]}]}, r"no images 'left'; it has image, wrist"),
         ({"robots": [{"path": "rlds/kitchen/1.0.0"}] * 2}, r"two sources are called kitchen"),
-        ({"plans": [{"path": "rlds/none"}]}, r"rlds/none does not exist"),
+        ({"plans": [{"path": "rlds/none"}]}, r"rlds/none does not exist; a relative path starts at"),
+        ({"plans": [{"path": "vqa"}]}, r"vqa/plans-train.jsonl does not exist; .* has `questions.plans`"),
+        ({"questions": [{"path": "vqa/empty.jsonl"}]}, r"'empty' has nothing to draw: its file has no questions"),
+        ({"augmentation": {"still": ["wrst"]}}, r"still: no dataset has images wrst; there are image, wrist"),
+        ({"tokenizer": {"path": "none.json"}}, r"none.json is no tokenizer.json that can be read: No such file"),
         ({"placement": {"name": "last", "vocab_size": 100}}, r"no room for 256 action tokens"),
         ({"placement": {"name": "last", "vocab_size": 257}}, r"actions on id 1, which is '</s>' to the tokenizer"),
         ({"robot_share": 1e-12}, r"leaves one of them without samples: set robot_share"),
     ],
 )
 def test_what_cannot_be_mixed_is_refused_with_a_remedy(kitchen: Kitchen, keys: dict, message: str) -> None:
+    (kitchen.folder / "vqa" / "empty.jsonl").touch()
     with pytest.raises((BadMixtureError, CodecOptionError, TokenizationError, UnusableDatasetError), match=message):
         kitchen.open(**keys)
 

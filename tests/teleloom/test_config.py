@@ -46,6 +46,7 @@ def test_every_fault_is_named_with_its_place_and_the_keys_that_exist(tmp_path: P
         ("a: [", "is not YAML"),
         ("- 1", r"\(top level\)"),
         ("!!python/object/apply:os.system ['true']", "is not YAML"),
+        ("name: 2026-13-01", "is not YAML: month must be in"),
     ],
 )
 def test_what_is_no_configuration_is_refused(tmp_path: Path, text: str, fault: str) -> None:

@@ -176,7 +176,8 @@ class Departures:
 
     def wrote(self, departure: Departure, file: str) -> None:
         """Count an episode that is in `file` of the export now."""
-        self.emitted.append(Emitted(departure.episode_id, departure.split, file, len(departure)))
+        task = departure.meta.task.name
+        self.emitted.append(Emitted(departure.episode_id, departure.split, file, len(departure), task))
 
     @property
     def train_ids(self) -> tuple[str, ...]:
