@@ -17,10 +17,15 @@ from PIL import Image
 from synthetic_episodes import Episode
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 
+from dataset_builder.dataset import Dataset
 from dataset_builder.manifest import BuildManifest
 from dataset_builder.mixture.manifest import MixtureManifest
 from dataset_builder.mixture.mixture import Mixture
+from dataset_builder.rlds.records import decode_example
+from dataset_builder.rlds.tfrecord import read_records
 from dataset_builder.rules.splits import Splits
+
+ONLY_ROBOTS = {"questions": None}
 
 CORPUS = [
     "Q: what action should the robot take to do it? A: 0 128 91 241 5 101 127 217",
@@ -128,3 +133,9 @@ def make_kitchen(folder: Path, episodes: int = 8, **keys: Any) -> Kitchen:
 
 
 make_kitchen_once = cache(make_kitchen)
+
+
+def records(dataset: Path, split: str = "train") -> list[dict]:
+    """The records of a split, decoded, in their order."""
+    shards = [shard.name for shard in Dataset.open(dataset).shards() if shard.split == split]
+    return [decode_example(record) for name in shards for record in read_records(dataset / name)]

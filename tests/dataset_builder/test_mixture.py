@@ -1,40 +1,26 @@
-"""A mixture of a real dataset, questions and plans: shares, texts, targets, masks, weights and refusals."""
+"""A mixture of a real dataset, questions and plans: shares, prompts, targets, masks, weights and refusals."""
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections import Counter
-from collections.abc import Callable
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import simplejpeg
 from conftest import Station
-from mixture_parts import Kitchen, build, llama_like_tokenizer, make_kitchen, shared_kitchen
+from mixture_parts import ONLY_ROBOTS, Kitchen, build, llama_like_tokenizer, make_kitchen, records, shared_kitchen
 from synthetic_episodes import Episode
 from tokenizers import Tokenizer
 
 from dataset_builder.codecs.contract import CodecOptionError, InvalidTokenError
 from dataset_builder.codecs.mask import ActionMask
-from dataset_builder.dataset import Dataset
-from dataset_builder.mixture import index as index_module
-from dataset_builder.mixture.columns import Columns, ColumnWriter, cached
-from dataset_builder.mixture.images import decoded
-from dataset_builder.mixture.index import UnusableDatasetError, open_index
+from dataset_builder.mixture.index import UnusableDatasetError
 from dataset_builder.mixture.mixture import BadMixtureError, Mixture
 from dataset_builder.mixture.sources import RobotSteps
 from dataset_builder.mixture.tokens import TokenizationError
-from dataset_builder.questions.question import BadQuestionsError, Frame, Plan, Question, write
-from dataset_builder.rlds.records import decode_example
-from dataset_builder.rlds.tfrecord import BadRecordError, read_records
 from teleloom.config import ConfigError
-
-ONLY_ROBOTS = {"questions": None}
-POINTED = "Where in this image of 64 x 48 pixels is the apple?"
 
 
 @pytest.fixture(scope="module")
@@ -46,98 +32,6 @@ def robots(mixture: Mixture) -> RobotSteps:
     source = mixture.sources[0]
     assert isinstance(source, RobotSteps)
     return source
-
-
-def records(dataset: Path, split: str = "train") -> list[dict]:
-    shards = [shard.name for shard in Dataset.open(dataset).shards() if shard.split == split]
-    return [decode_example(record) for name in shards for record in read_records(dataset / name)]
-
-
-def test_the_index_finds_every_number_and_every_image_of_every_record(kitchen: Kitchen) -> None:
-    index = open_index(kitchen.dataset, "train", kitchen.folder / "cache")
-    step = 0
-    for episode, record in enumerate(records(kitchen.dataset)):
-        assert index.firsts[episode] == step
-        assert index.step_of(record["episode_metadata/episode_id"][0].decode(), 3) == step + 3
-        actions = np.reshape(record["steps/action"], (-1, 7))
-        assert np.array_equal(index.actions[step : step + len(actions)], actions)
-        for i in range(len(actions)):
-            assert index.instructions(step) == ("Do it", "Please do it")
-            for camera in ("image", "wrist_image"):
-                assert index.image(step, camera) == record[f"steps/observation/{camera}"][i]
-            assert index.ends[step] == (i == len(actions) - 1)
-            assert np.array_equal(index.ahead(step, 5), actions[i : i + 5])
-            step += 1
-    assert len(index) == step > 0
-
-
-def test_a_changed_dataset_never_meets_its_old_index(kitchen: Kitchen, tmp_path: Path) -> None:
-    station = Station(tmp_path / "station")
-    station.root.mkdir()
-    for seed in range(3):
-        station.add(Episode(seed=seed, seconds=1.0))
-    before = open_index(build(station, tmp_path, "changing", splits={"val_fraction": 0}), "train", tmp_path / "cache")
-    station.add(Episode(seed=3, seconds=1.0))
-    manifest_path = before.dataset.path
-    station.build(tmp_path, before.dataset.manifest, force=True)
-    after = open_index(manifest_path, "train", tmp_path / "cache")
-    assert (len(before), len(after)) == (30, 40)
-    again = open_index(manifest_path, "train", tmp_path / "cache")
-    assert again.digest == after.digest != before.digest
-    assert len(os.listdir(tmp_path / "cache")) == 2
-
-
-def test_a_second_opening_reads_no_shard(kitchen: Kitchen, monkeypatch: pytest.MonkeyPatch) -> None:
-    kitchen.open()
-    monkeypatch.setattr(index_module, "_records", None)
-    assert len(kitchen.open().sources[0]) > 0
-
-
-def test_the_progress_of_indexing_ends_at_the_size_of_the_shards(kitchen: Kitchen, tmp_path: Path) -> None:
-    heard: list[tuple[str, int, int]] = []
-    open_index(kitchen.dataset, "train", tmp_path, lambda *said: heard.append(said))
-    total = sum(shard.stat().st_size for shard in kitchen.dataset.glob("kitchen-train.tfrecord*"))
-    assert {said[0] for said in heard} == {"Indexing kitchen"}
-    assert heard[-1][1:] == (total - 4, total)
-
-
-@pytest.mark.parametrize(
-    ("left", "message"),
-    [
-        (lambda shard: shard[:-10], r"kitchen-train.*damaged at byte"),
-        (lambda shard: shard[: 16 + int.from_bytes(shard[:8], "little")], r"kitchen-train.*holds 1 of its \d records"),
-        (lambda _: b"", r"kitchen-train.*is empty"),
-    ],
-)
-def test_a_damaged_shard_is_named(
-    kitchen: Kitchen, tmp_path: Path, left: Callable[[bytes], bytes], message: str
-) -> None:
-    copy = shutil.copytree(kitchen.dataset, tmp_path / "copy")
-    shard = next(copy.glob("kitchen-train.tfrecord*"))
-    shard.write_bytes(left(shard.read_bytes()))
-    with pytest.raises(BadRecordError, match=message):
-        open_index(copy, "train", tmp_path / "cache")
-
-
-def test_a_shard_that_changes_while_a_mixture_is_open_is_not_read(kitchen: Kitchen, tmp_path: Path) -> None:
-    copy = shutil.copytree(kitchen.dataset, tmp_path / "copy")
-    shard = next(copy.glob("kitchen-train.tfrecord*"))
-    opened, unread = (kitchen.open(robots=[{"path": str(copy)}], **ONLY_ROBOTS) for _ in range(2))
-    before = [opened.batch(number)["images"] for number in range(20)]
-    other = tmp_path / "other"
-    other.write_bytes(shard.read_bytes())
-    other.replace(shard)
-    with pytest.raises(UnusableDatasetError, match="changed since the mixture was opened; open it again"):
-        unread.batch(0)
-    assert all(np.array_equal(opened.batch(number)["images"], before[number]) for number in range(20))
-    gone, cut = (kitchen.open(robots=[{"path": str(copy)}], **ONLY_ROBOTS) for _ in range(2))
-    cut.batch(0)
-    os.truncate(shard, 1000)
-    with pytest.raises(UnusableDatasetError, match="changed since"):
-        [cut.batch(number) for number in range(5)]
-    shard.unlink()
-    with pytest.raises(UnusableDatasetError, match="changed since"):
-        gone.batch(0)
 
 
 def test_shares_hold_within_one_per_cent_over_ten_thousand_samples(kitchen: Kitchen) -> None:
@@ -391,72 +285,6 @@ def test_paraphrases_are_drawn_evenly_or_the_spoken_one_is_kept(kitchen: Kitchen
     assert {kept.sample(n).prompt for n in range(40)} == {"Q: what action should the robot take to Do it? A:"}
 
 
-def test_questions_and_plans_about_our_own_episodes_show_their_frames(kitchen: Kitchen) -> None:
-    record = records(kitchen.dataset)[0]
-    episode = record["episode_metadata/episode_id"][0].decode()
-    frame = Frame(episode_id=episode, step=4, image="wrist_image")
-    questions = [
-        Question(id="a", kind="held", question="What does the robot hold?", answer="An apple.", frame=frame),
-        Question(id="b", kind="point", question=POINTED, answer="(32, 12)", frame=frame, weight=2.0),
-    ]
-    plan = Plan(episode_id=episode, start_step=2, end_step=6, instruction="I'm hungry.", plan="pick up the apple")
-    write(kitchen.dataset / "questions-train.jsonl", questions)
-    write(kitchen.dataset / "plans-train.jsonl", [plan])
-    own = [{"path": str(kitchen.dataset)}]
-    mixture = kitchen.open(robots=[], questions=own, plans=own, images={"size": [96, 128]})
-    assert [source.name for source in mixture.sources] == ["kitchen_questions", "kitchen_plans"]
-    samples = {(s.kind, s.pick.item): s for n in range(40) if (s := mixture.sample(n))}
-    assert samples["question", 0].answer == " An apple."
-    assert samples["question", 1].answer == " (65, 25)"
-    assert samples["question", 1].prompt == "Q: Where in this image of 128 x 96 pixels is the apple? A:"
-    assert set(samples) == {("question", 0), ("question", 1), *(("plan", item) for item in range(4))}
-    shown = kitchen.open(images={"size": [96, 128]}).sources[0].item(4, np.random.default_rng(0)).images["wrist_image"]
-    assert np.array_equal(samples["question", 0].images[0], decoded(shown, mixture.manifest.images))
-    said = samples["plan", 1]
-    assert said.prompt == "Instruction: I'm hungry."
-    assert said.answer.startswith(" Plan: pick up the apple. Action:")
-    plans = mixture.sources[1]
-    ids = plans.targets.ids(3, np.random.default_rng(0))
-    assert said.tokens.ids[-8:-1] == tuple(ids.tolist())
-    with pytest.raises(UnusableDatasetError, match=r"'b' asks for a pixel; use images.fit stretch or pad"):
-        kitchen.open(questions=[{"path": str(kitchen.dataset)}], images={"size": [32, 32], "fit": "crop"})
-    write(kitchen.dataset / "plans-train.jsonl", [plan.model_copy(update={"end_step": 99})])
-    with pytest.raises(UnusableDatasetError, match=r"has no step 98 of episode"):
-        kitchen.open(plans=[{"path": str(kitchen.dataset)}])
-
-
-def test_a_pixel_of_an_imported_picture_is_scaled_with_it(kitchen: Kitchen, tmp_path: Path) -> None:
-    (tmp_path / "cup.jpg").write_bytes(simplejpeg.encode_jpeg(np.zeros((24, 32, 3), dtype=np.uint8)))
-    question = Question(id="a", kind="point", question="Where is it?", answer="(16, 6)", image="cup.jpg")
-    write(tmp_path / "vqa.jsonl", [question])
-    mixture = kitchen.open(robots=None, questions=[{"path": str(tmp_path / "vqa.jsonl")}], images={"size": [96, 128]})
-    assert mixture.sample(0).answer == " (66, 26)"
-    with pytest.raises(UnusableDatasetError, match=r"'a' asks for a pixel; use images.fit stretch or pad"):
-        kitchen.open(
-            robots=None,
-            questions=[{"path": str(tmp_path / "vqa.jsonl")}],
-            images={"size": [32, 32], "fit": "crop"},
-        )
-
-
-def test_questions_made_by_a_build_are_drawn_like_any_others(kitchen: Kitchen) -> None:
-    dataset = build(
-        kitchen.station, kitchen.folder / "rlds", "asked", questions={"kinds": ["instruction", "outcome", "gripper"]}
-    )
-    mixture = kitchen.open(robots=[{"path": str(dataset)}], questions=[{"path": str(dataset)}])
-    questions = [sample for n in range(60) if (sample := mixture.sample(n)).kind == "question"]
-    assert len(questions) > 20
-    assert len({sample.answer for sample in questions}) > 2
-    assert all(len(sample.images) == 1 for sample in questions)
-
-
-def test_a_question_about_text_alone_shows_no_image(kitchen: Kitchen) -> None:
-    mixture = kitchen.open(robots=None)
-    batch = mixture.batch(0)
-    texts = [s.prompt == "Q: What is red and green? A:" for s in mixture.samples(0)]
-    assert np.array_equal(~batch["image_mask"].any(axis=1), texts)
-
-
 @pytest.mark.parametrize(
     ("keys", "message"),
     [
@@ -497,43 +325,11 @@ def test_a_manifest_that_makes_no_sense_is_refused(kitchen: Kitchen, keys: dict,
         Mixture.open(kitchen.write("refused.yaml", **keys))
 
 
-def test_what_people_wrote_never_becomes_a_special_token(kitchen: Kitchen, tmp_path: Path) -> None:
-    texts = ["stop </s> now", "<pad><s>", "é\u202e\x00 \U0001f600", "a\r\nb\u2028c\x85d"]
-    rows = [Question(id=str(i), question=text, answer=text) for i, text in enumerate(texts)]
-    write(tmp_path / "odd.jsonl", rows)
-    mixture = kitchen.open(robots=None, questions=[{"path": str(tmp_path / "odd.jsonl")}])
-    special = {mixture.text.eos, *(mixture.text._tokenizer.token_to_id(token) for token in ("<s>", "<pad>"))}
-    for sample in mixture.samples(0):
-        text = texts[sample.pick.item]
-        ids, target = sample.tokens.ids, sample.tokens.target
-        assert special & set(ids[:-1]) == set()
-        assert ids[-1] == mixture.text.eos
-        assert mixture.text.decode(ids[:target]) == f"Q: {text} A:"
-        assert mixture.text.decode(ids[target:-1]) == f" {text}"
-
-
 def test_a_number_is_the_same_sample_whatever_its_type(kitchen: Kitchen) -> None:
     mixture = kitchen.open(action_noise=0.2)
     for number in range(8):
         assert mixture.sample(number).prompt == mixture.sample(np.int64(number)).prompt
         assert mixture.sample(number).tokens == mixture.sample(np.int64(number)).tokens
-
-
-def test_a_plan_weighs_what_it_says_shared_out_as_its_steps_weigh(kitchen: Kitchen, tmp_path: Path) -> None:
-    weights = {"demonstration": 3.0}
-    dataset = build(kitchen.station, tmp_path, "weighed", weights=weights)
-    episode = records(dataset)[0]["episode_metadata/episode_id"][0].decode()
-    plan = Plan(episode_id=episode, start_step=0, end_step=4, instruction="Do it.", plan="do it", weight=3.0)
-    write(dataset / "plans-train.jsonl", [plan, plan.model_copy(update={"start_step": 4, "end_step": 6, "weight": 1})])
-    plans = kitchen.open(robots=None, plans=[{"path": str(dataset)}]).sources[-1]
-    assert np.repeat(plans.runs.weights, plans.runs.lengths).tolist() == pytest.approx([3.0] * 4 + [1.0] * 2)
-
-
-def test_a_missing_image_is_found_when_the_questions_are_opened(kitchen: Kitchen, tmp_path: Path) -> None:
-    rows = [Question(id="a", question="What is it?", answer="Nothing.", image="gone.jpg")]
-    write(tmp_path / "vqa.jsonl", rows)
-    with pytest.raises(BadQuestionsError, match=r"line 1: .*gone.jpg"):
-        kitchen.open(questions=[{"path": str(tmp_path / "vqa.jsonl")}])
 
 
 def test_a_sample_that_is_too_long_is_an_error_or_its_prompt_is_cut_and_counted(kitchen: Kitchen) -> None:
@@ -594,43 +390,6 @@ def test_a_copy_of_the_dataset_elsewhere_is_the_same_mixture(kitchen: Kitchen, t
     assert here.fingerprint == there.fingerprint
     assert here.sources[0].index.digest != there.sources[0].index.digest
     assert all(np.array_equal(here.batch(1)[name], values) for name, values in there.batch(1).items())
-
-
-def test_two_processes_that_write_the_same_columns_leave_one(tmp_path: Path) -> None:
-    def write(writer: ColumnWriter) -> None:
-        writer.add("numbers", np.arange(3), "int64")
-        writer.finish()
-
-    def write_late(writer: ColumnWriter) -> None:
-        cached(tmp_path, ["same"], write)
-        write(writer)
-
-    digest, columns = cached(tmp_path, ["same"], write_late)
-    assert columns["numbers"].tolist() == [0, 1, 2]
-    assert os.listdir(tmp_path) == [digest[:32]]
-
-
-@pytest.mark.parametrize("left", ["columns.json", "n"])
-def test_columns_of_which_a_crash_left_only_a_part_are_written_again(tmp_path: Path, left: str) -> None:
-    def write(writer: ColumnWriter) -> None:
-        writer.add("n", np.arange(5), "int64")
-        writer.finish()
-
-    digest, _ = cached(tmp_path, ["x"], write)
-    os.truncate(tmp_path / digest[:32] / left, 7)
-    _, columns = cached(tmp_path, ["x"], write)
-    assert columns["n"].tolist() == [0, 1, 2, 3, 4]
-    assert len(list(tmp_path.iterdir())) == 1
-
-
-def test_columns_survive_without_rows(tmp_path: Path) -> None:
-    with ExitStack() as stack:
-        writer = ColumnWriter(tmp_path, stack)
-        writer.add("none", np.empty((0, 3)), "float32")
-        writer.finish(fact=1)
-    columns = Columns(tmp_path)
-    assert columns["none"].shape == (0, 3)
-    assert columns.facts == {"fact": 1}
 
 
 @pytest.mark.parametrize("preset", ["openvla", "openvla-bridge", "octo", "openpi-droid"])
