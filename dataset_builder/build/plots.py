@@ -39,8 +39,8 @@ def lengths_picture(shards: Sequence[Shard]) -> str:
 
 
 def spread(values: np.ndarray, marks: Sequence[tuple[float, str]] = ()) -> Html:
-    """A histogram of `values` (N,) over their range, and a little beyond it."""
+    """A histogram of `values` (N,) over their range; where that is a point, over half of one to either side."""
     low, high = (float(values.min()), float(values.max())) if len(values) else (0.0, 1.0)
-    margin = 0.02 * (high - low) or 0.5
+    margin = 0.0 if high > low else 0.5
     counts, edges = np.histogram(values, BINS, (low - margin, high + margin))
     return histogram(counts, edges, marks)
